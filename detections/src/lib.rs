@@ -1,0 +1,1 @@
+//! Sigma rules to findings: pure, on event time.

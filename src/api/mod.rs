@@ -1,0 +1,1 @@
+//! What programs and the UI may ask, route by route.

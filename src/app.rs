@@ -1,0 +1,1 @@
+//! Wiring: build in floor order, run, drain in reverse.

@@ -1,0 +1,1 @@
+//! The sum of every part's Options; file < environment < flag.

@@ -1,0 +1,1 @@
+//! Reads the log, runs the rules, writes alerts.

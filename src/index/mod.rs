@@ -1,0 +1,1 @@
+//! What is searchable: derived from the log, may be deleted.

@@ -1,0 +1,1 @@
+//! The doors: bytes of any sender become Payloads.

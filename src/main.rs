@@ -1,0 +1,3 @@
+//! The `wardline` binary.
+
+fn main() {}

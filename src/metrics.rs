@@ -1,0 +1,209 @@
+//! Every metric by name, in one struct, and its text for Prometheus.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets it.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the latency buckets, in microseconds.
+const BUCKETS_US: [u64; 16] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 10_000_000,
+];
+
+/// Latencies in fixed buckets.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; 17],
+    sum_us: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn observe(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let slot = BUCKETS_US.partition_point(|bound| *bound < us);
+        if let Some(bucket) = self.buckets.get(slot) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    fn render(&self, name: &str, text: &mut String) {
+        let mut total = 0;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            total += bucket.load(Ordering::Relaxed);
+            match BUCKETS_US.get(index) {
+                Some(bound) => {
+                    let whole = bound / 1_000_000;
+                    let micros = bound % 1_000_000;
+                    push(
+                        text,
+                        format_args!("{name}_bucket{{le=\"{whole}.{micros:06}\"}} {total}\n"),
+                    );
+                }
+                None => push(text, format_args!("{name}_bucket{{le=\"+Inf\"}} {total}\n")),
+            }
+        }
+        let sum = self.sum_us.load(Ordering::Relaxed);
+        push(
+            text,
+            format_args!(
+                "{name}_sum {}.{:06}\n{name}_count {total}\n",
+                sum / 1_000_000,
+                sum % 1_000_000
+            ),
+        );
+    }
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ok = text.write_fmt(line).is_ok();
+}
+
+macro_rules! metrics {
+    ($($field:ident: $kind:ident $name:literal $help:literal;)*) => {
+        /// Every metric of the process.
+        #[derive(Debug, Default)]
+        pub struct Metrics {
+            $(#[doc = $help] pub $field: $kind,)*
+        }
+
+        impl Metrics {
+            /// The Prometheus text format, version 0.0.4.
+            #[must_use]
+            pub fn render(&self) -> String {
+                let mut text = String::with_capacity(8192);
+                $(
+                    push(&mut text, format_args!("# HELP {} {}\n# TYPE {} {}\n", $name, $help, $name, metrics!(@type $kind)));
+                    metrics!(@render $kind self.$field, $name, &mut text);
+                )*
+                text
+            }
+        }
+    };
+    (@type Counter) => { "counter" };
+    (@type Gauge) => { "gauge" };
+    (@type Histogram) => { "histogram" };
+    (@render Histogram $metric:expr, $name:literal, $text:expr) => { $metric.render($name, $text) };
+    (@render $kind:ident $metric:expr, $name:literal, $text:expr) => {
+        push($text, format_args!("{} {}\n", $name, $metric.get()))
+    };
+}
+
+metrics! {
+    ingest_requests: Counter "wardline_ingest_requests_total" "Ingest requests answered with 2xx.";
+    ingest_refused: Counter "wardline_ingest_refused_total" "Ingest requests refused for lack of room (503).";
+    ingest_rejected: Counter "wardline_ingest_rejected_total" "Ingest requests rejected as malformed or too large (4xx).";
+    ingest_bytes: Counter "wardline_ingest_bytes_total" "Bytes of records received, after decompression.";
+    ingest_events: Counter "wardline_ingest_events_total" "Events accepted.";
+    ingest_flagged: Counter "wardline_ingest_flagged_total" "Events accepted with a note.";
+    ingest_in_flight_bytes: Gauge "wardline_ingest_in_flight_bytes" "Bytes admitted and not yet durable.";
+    ingest_ack: Histogram "wardline_ingest_ack_seconds" "From the end of the body to the acknowledgement.";
+    files_followed: Gauge "wardline_files_followed" "Files being followed.";
+    records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";
+    redactions: Counter "wardline_redactions_total" "Secrets replaced.";
+    redaction_failed_closed: Counter "wardline_redaction_failed_closed_total" "Values replaced whole because a bound was hit.";
+    enrich_reloads: Counter "wardline_enrich_reloads_total" "Reloads of the address databases.";
+    enrich_failures: Counter "wardline_enrich_failures_total" "Address databases that could not be read.";
+    wal_appended_events: Counter "wardline_wal_appended_events_total" "Events made durable.";
+    wal_appended_bytes: Counter "wardline_wal_appended_bytes_total" "Bytes written to the log.";
+    wal_fsync: Histogram "wardline_wal_fsync_seconds" "Duration of fsync.";
+    wal_bytes: Gauge "wardline_wal_bytes" "Size of the log on disk.";
+    wal_segments: Gauge "wardline_wal_segments" "Segments of the log.";
+    wal_gaps: Counter "wardline_wal_gaps_total" "Damaged places skipped and recorded.";
+    wal_lost_events: Counter "wardline_wal_lost_events_total" "Events in damaged places.";
+    wal_torn_tails: Counter "wardline_wal_torn_tails_total" "Torn tails cut at start.";
+    wal_poisoned: Gauge "wardline_wal_poisoned" "1 after a failed write or fsync, until the log recovers.";
+    wal_end_offset: Gauge "wardline_wal_end_offset" "Offset behind the last durable event.";
+    index_offset: Gauge "wardline_index_offset" "Offset behind the last searchable event.";
+    index_segments: Gauge "wardline_index_segments" "Index segments open.";
+    index_bytes: Gauge "wardline_index_bytes" "Size of the index on disk.";
+    index_errors: Counter "wardline_index_errors_total" "Index writes that failed and are tried again.";
+    index_merges: Counter "wardline_index_merges_total" "Merges of index segments.";
+    index_commit: Histogram "wardline_index_commit_seconds" "Duration of making a batch searchable.";
+    search_requests: Counter "wardline_search_requests_total" "Searches answered.";
+    search_refused: Counter "wardline_search_refused_total" "Searches refused as too costly.";
+    search_duration: Histogram "wardline_search_seconds" "Duration of searches.";
+    detect_offset: Gauge "wardline_detect_offset" "Offset behind the last event the rules have seen.";
+    detect_events: Counter "wardline_detect_events_total" "Events the rules have seen.";
+    detect_findings: Counter "wardline_detect_findings_total" "Findings of the rules.";
+    detect_rules: Gauge "wardline_detect_rules" "Rules loaded.";
+    detect_rule_errors: Gauge "wardline_detect_rule_errors" "Rules refused at the last load.";
+    detect_state_bytes: Gauge "wardline_detect_state_bytes" "Memory of detection state.";
+    detect_evictions: Counter "wardline_detect_evictions_total" "Groups forgotten because a bound was hit.";
+    detect_lag: Histogram "wardline_detect_lag_seconds" "From receipt of an event to the rules having seen it.";
+    alerts_opened: Counter "wardline_alerts_opened_total" "Alerts opened.";
+    alerts_updated: Counter "wardline_alerts_updated_total" "Alerts updated by more evidence.";
+    deliveries_sent: Counter "wardline_deliveries_sent_total" "Deliveries answered with 2xx.";
+    deliveries_retried: Counter "wardline_deliveries_retried_total" "Delivery attempts that will be tried again.";
+    deliveries_failed: Counter "wardline_deliveries_failed_total" "Deliveries given up.";
+    deliveries_pending: Gauge "wardline_deliveries_pending" "Deliveries waiting.";
+    http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
+    http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";
+    http_rate_limited: Counter "wardline_http_rate_limited_total" "Requests refused by a rate limit.";
+    http_connections: Gauge "wardline_http_connections" "Open connections.";
+    http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
+    tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";
+    config_reloads: Counter "wardline_config_reloads_total" "Reloads taken over.";
+    config_reload_failures: Counter "wardline_config_reload_failures_total" "Reloads refused; the old configuration stayed.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_each_kind() {
+        let metrics = Metrics::default();
+        metrics.ingest_events.add(3);
+        metrics.wal_fsync.observe(Duration::from_micros(300));
+        let text = metrics.render();
+        assert!(text.contains(
+            "# TYPE wardline_ingest_events_total counter\nwardline_ingest_events_total 3\n"
+        ));
+        assert!(text.contains("wardline_wal_fsync_seconds_bucket{le=\"0.000500\"} 1\n"));
+        assert!(text.contains(
+            "wardline_wal_fsync_seconds_sum 0.000300\nwardline_wal_fsync_seconds_count 1\n"
+        ));
+    }
+}

@@ -1,0 +1,1 @@
+//! Makes alerts heard: due deliveries to their channels.

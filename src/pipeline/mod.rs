@@ -1,0 +1,1 @@
+//! Payload in, clean events into the log: parse, normalize, enrich, redact, append.

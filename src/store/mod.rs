@@ -1,0 +1,1 @@
+//! State that is not events: alerts, deliveries, keys, checkpoints.

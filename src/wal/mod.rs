@@ -1,0 +1,1 @@
+//! The log: append, fsync, read. Every reader owns one Offset.
