@@ -181,6 +181,7 @@ metrics! {
     http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
     http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";
     http_rate_limited: Counter "wardline_http_rate_limited_total" "Requests refused by a rate limit.";
+    rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
     tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";
