@@ -3,8 +3,10 @@
 //! (`scan.rs`) or by reading back what was redacted before (`codec.rs`).
 
 mod codec;
+mod json;
 
 pub use codec::{Batch, DecodeError, decode};
+pub use json::to_json;
 
 use crate::model::Event;
 
