@@ -13,6 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::{Shared, State, key};
+use crate::model::Timestamp;
+use crate::store::{ApiKey, Scope, Session};
 
 /// Text that is never printed and is wiped from memory.
 #[derive(Clone)]
@@ -29,6 +32,12 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::new)
     }
 }
 
@@ -146,9 +155,109 @@ pub struct Principal {
     /// Name people gave it.
     pub name: Arc<str>,
     /// What it may do.
-    pub scopes: Scopes,
+    pub scopes: Vec<Scope>,
+    /// Until when; `None` means without an end.
+    pub expires_at: Option<Timestamp>,
     /// Whether it came by cookie.
     pub is_session: bool,
+}
+
+impl Principal {
+    /// Whether it may do what asks for this scope; `admin` may do everything.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes
+            .iter()
+            .any(|held| *held == scope || *held == Scope::Admin)
+    }
+}
+
+/// The name of a scope, as users write it.
+#[must_use]
+pub const fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Ingest => "ingest",
+        Scope::Search => "search",
+        Scope::Alerts => "alerts",
+        Scope::Admin => "admin",
+    }
+}
+
+/// Whom the credential of a request stands for. Asks the store each time, so that what was revoked is
+/// refused from the next request on.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] whatever is wrong with the credential.
+pub(super) async fn principal(
+    state: &Shared,
+    headers: &HeaderMap,
+) -> Result<Arc<Principal>, Error> {
+    let now = state.clock.now();
+    let found = match credential(headers) {
+        None => None,
+        Some(Credential::Key(text)) => live_key(state, &text).await?.map(of_key),
+        Some(Credential::Session(token)) => {
+            let hash = key::sha256(token.expose());
+            let session = state.ask(move |state| state.store.session(&hash)).await?;
+            session.filter(|open| now < open.expires_at).map(of_session)
+        }
+    };
+    found.map(Arc::new).ok_or(Error::Unauthenticated)
+}
+
+/// The record of a key's text, where it is a key, its secret is right, and it is neither expired nor
+/// revoked.
+pub(super) async fn live_key(state: &Shared, text: &Secret) -> Result<Option<ApiKey>, Error> {
+    let Some((id, secret)) = key::parse(text.expose()) else {
+        return Ok(None);
+    };
+    let (id, secret) = (id.to_owned(), Secret::new(secret));
+    state
+        .ask(move |state| {
+            let found = match state.store.api_key(&id)? {
+                Some(found) => Some(found),
+                None => from_inbox(state, &id)?,
+            };
+            let is_right = |key: &ApiKey| key::is_secret_of(secret.expose(), &key.secret_sha256);
+            let live = found.filter(|key| is_right(key) && key.is_live(state.clock.now()));
+            if let Some(key) = &live
+                && let Err(error) = state.store.note_key_used(key)
+            {
+                // A convenience: a full disk must not lock anybody out of reading.
+                tracing::warn!(%error, "last use of a key not written");
+            }
+            Ok::<_, crate::store::Error>(live)
+        })
+        .await
+}
+
+/// A key the command line has made beside this server counts from its first use on.
+fn from_inbox(state: &State, id: &str) -> Result<Option<ApiKey>, crate::store::Error> {
+    if state.store.collect_inbox()? == 0 {
+        return Ok(None);
+    }
+    state.store.api_key(id)
+}
+
+fn of_key(key: ApiKey) -> Principal {
+    Principal {
+        id: key.id.into(),
+        name: key.name.into(),
+        scopes: key.scopes,
+        expires_at: key.expires_at,
+        is_session: false,
+    }
+}
+
+fn of_session(session: Session) -> Principal {
+    Principal {
+        // Names the session without being of use to whoever reads it.
+        id: key::short_hash(&session.token_sha256).into(),
+        name: session.name.into(),
+        scopes: session.scopes,
+        expires_at: Some(session.expires_at),
+        is_session: true,
+    }
 }
 
 /// Proof that the gate has let this request through: the argument every guarded handler takes.

@@ -83,7 +83,7 @@ pub enum Error {
     VersionMismatch,
     /// The request would cost more than one may.
     #[error("too costly: {0}")]
-    TooCostly(&'static str),
+    TooCostly(String),
     /// Our fault. The cause is logged under the correlation id and never sent.
     #[error("internal: {0}")]
     Internal(String),
@@ -192,9 +192,11 @@ impl Error {
             Self::Busy { .. } => (S::SERVICE_UNAVAILABLE, "busy", "No room at the moment"),
             Self::Deadline => (S::SERVICE_UNAVAILABLE, "deadline", "Took too long"),
             Self::Conflict(_) => (S::CONFLICT, "conflict", "Not possible in this state"),
-            Self::VersionMismatch => {
-                (S::PRECONDITION_FAILED, "version_mismatch", "Changed by somebody else")
-            }
+            Self::VersionMismatch => (
+                S::PRECONDITION_FAILED,
+                "version_mismatch",
+                "Changed by somebody else",
+            ),
             Self::TooCostly(_) => (S::UNPROCESSABLE_ENTITY, "too_costly", "Request too costly"),
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -219,7 +221,8 @@ impl Error {
             Self::MediaTypeUnsupported => "send 'Content-Type: application/json'".into(),
             Self::ParameterInvalid(text) => text.clone().into(),
             Self::Busy { .. } => "nothing of this request was stored; send it again".into(),
-            Self::Conflict(why) | Self::TooCostly(why) => (*why).into(),
+            Self::Conflict(why) => (*why).into(),
+            Self::TooCostly(why) => why.clone().into(),
             Self::VersionMismatch => "read the object again and repeat the change".into(),
             Self::Internal(_) => "the cause is in the server's log under the correlation id".into(),
             Self::QueryInvalid(fault) => fault.detail.clone()?.into(),
@@ -263,6 +266,72 @@ impl Error {
             )),
             _ => None,
         }
+    }
+}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Self {
+        use crate::store::Error as Store;
+        match error {
+            Store::Missing("cursor") => Self::input("cursor", "invalid_value", "an old cursor"),
+            Store::Missing(_) => Self::NotFound,
+            Store::Conflict { .. } => Self::VersionMismatch,
+            Store::Illegal { .. } => Self::Conflict("the alert's status does not allow this"),
+            Store::Full { .. } => Self::Conflict("there are as many as there may be"),
+            Store::Sealed => Self::Conflict("the secret cannot be read any more; rotate it"),
+            Store::Io(_) => {
+                tracing::error!(%error, "state not written");
+                Self::Busy { retry_after_s: 5 }
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<crate::index::Error> for Error {
+    fn from(error: crate::index::Error) -> Self {
+        use crate::index::Error as Index;
+        match error {
+            Index::Query(refused) => refused.into(),
+            Index::Cursor => Self::input(
+                "/cursor",
+                "invalid_value",
+                "take next_cursor of the same search",
+            ),
+            Index::TooSlow(_) | Index::TooManyBuckets(_) | Index::TooManyCandidates(_) => {
+                Self::TooCostly(error.to_string())
+            }
+            Index::NoColumn(_) => Self::input(
+                "/aggs",
+                "invalid_value",
+                "this field is kept in the events' text only and cannot be aggregated",
+            ),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<crate::index::query::QueryError> for Error {
+    fn from(error: crate::index::query::QueryError) -> Self {
+        let mut detail = error.to_string();
+        if let Some(suggestion) = error.suggestion {
+            detail.push_str("; did you mean ");
+            detail.push_str(&suggestion);
+            detail.push('?');
+        }
+        Self::QueryInvalid(Fault::at("/query", "query_invalid").saying(detail))
+    }
+}
+
+impl From<crate::wal::Error> for Error {
+    fn from(error: crate::wal::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<super::key::NoRandom> for Error {
+    fn from(error: super::key::NoRandom) -> Self {
+        Self::internal(error)
     }
 }
 

@@ -97,7 +97,7 @@ impl Gate {
             && !principal.may(scope)
         {
             self.state.metrics.http_denied.inc();
-            return Err(Error::Forbidden(scope.name()));
+            return Err(Error::Forbidden(auth::scope_name(scope)));
         }
         request.extensions_mut().insert(Authorized(principal));
         Ok(verdict)

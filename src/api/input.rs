@@ -147,7 +147,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(rejection) => {
                 let text = rejection.body_text();
-                let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+                let message = text
+                    .split_once(": ")
+                    .map_or(text.as_str(), |(_, rest)| rest);
                 let fault = Fault::at("?", code_of(message));
                 let expected = between(message, ", expected ", " at line ")
                     .map(|text| format!("expected {text}"));
@@ -175,6 +177,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             axum::extract::Path::from_request_parts(parts, state).await;
         match read {
             Ok(axum::extract::Path(id)) if id.len() <= ID_LENGTH_MAX => Ok(Self(id)),
+            _ => Err(Error::NotFound),
+        }
+    }
+}
+
+/// The two ids of the path, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Pair {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let read: Result<axum::extract::Path<(String, String)>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        match read {
+            Ok(axum::extract::Path((first, second)))
+                if first.len().max(second.len()) <= ID_LENGTH_MAX =>
+            {
+                Ok(Self(first, second))
+            }
             _ => Err(Error::NotFound),
         }
     }
@@ -209,7 +232,11 @@ mod tests {
         check(r#"{}"#, &[("", "missing_field", Some("name"))]);
         check(
             r#"{"name":"a","hunter2":1}"#,
-            &[("/hunter2", "unknown_field", Some("expected `name` or `list`"))],
+            &[(
+                "/hunter2",
+                "unknown_field",
+                Some("expected `name` or `list`"),
+            )],
         );
         check(
             r#"{"name":"a","list":[1,"hunter2"]}"#,
@@ -224,7 +251,10 @@ mod tests {
     #[test]
     fn what_is_not_json_is_told_apart() {
         for text in ["", "{", "nul", "{\"name\":\"a\"} x", "\u{0}"] {
-            assert!(matches!(parse::<Sample>(text.as_bytes()), Err(Error::JsonInvalid)), "{text}");
+            assert!(
+                matches!(parse::<Sample>(text.as_bytes()), Err(Error::JsonInvalid)),
+                "{text}"
+            );
         }
     }
 
@@ -232,6 +262,9 @@ mod tests {
     fn nesting_is_bounded_before_it_is_read() {
         assert_eq!(depth(br#"{"a":[{"b":"]]]\"]"}]}"#), 3);
         let deep = "[".repeat(100_000);
-        assert!(matches!(parse::<Sample>(deep.as_bytes()), Err(Error::JsonInvalid)));
+        assert!(matches!(
+            parse::<Sample>(deep.as_bytes()),
+            Err(Error::JsonInvalid)
+        ));
     }
 }

@@ -7,8 +7,8 @@ use aws_lc_rs::{digest, rand};
 use zeroize::Zeroizing;
 
 use super::auth::Secret;
-use crate::store::{ApiKey, Scope};
 use crate::model::Timestamp;
+use crate::store::{ApiKey, Scope};
 
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -100,6 +100,14 @@ pub fn sha256(secret: &str) -> [u8; 32] {
     hash
 }
 
+/// The first eight digits of a hash.
+pub(super) fn short_hash(hash: &[u8; 32]) -> String {
+    hash.iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 /// `count` random digits of an alphabet, each equally likely.
 fn digits(alphabet: &[u8], count: usize) -> Result<Zeroizing<String>, NoRandom> {
     let mut text = Zeroizing::new(String::with_capacity(count));
@@ -130,7 +138,11 @@ fn check(text: &str) -> String {
         *digit = BASE62.get(rest % 62).copied().unwrap_or(b'0');
         rest /= 62;
     }
-    reversed.iter().rev().map(|digit| char::from(*digit)).collect()
+    reversed
+        .iter()
+        .rev()
+        .map(|digit| char::from(*digit))
+        .collect()
 }
 
 #[cfg(test)]
@@ -157,7 +169,10 @@ mod tests {
         assert!(is_secret_of(secret, &record.secret_sha256));
         assert!(!is_secret_of("other", &record.secret_sha256));
         assert!(!format!("{record:?} {text:?}").contains(secret));
-        assert_eq!(record.expires_at, Some(Timestamp(5 + 90 * 86_400_000_000_000)));
+        assert_eq!(
+            record.expires_at,
+            Some(Timestamp(5 + 90 * 86_400_000_000_000))
+        );
     }
 
     #[test]
@@ -171,7 +186,14 @@ mod tests {
             }
             assert!(parse(&text[..at]).is_none());
         }
-        for odd in ["", "wl_", "wl__", "wl_é", "wl_0123456789_", &"wl_".repeat(30)] {
+        for odd in [
+            "",
+            "wl_",
+            "wl__",
+            "wl_é",
+            "wl_0123456789_",
+            &"wl_".repeat(30),
+        ] {
             assert!(parse(odd).is_none(), "{odd}");
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 
+use super::auth::scope_name;
 use super::error::Problem;
 use super::rate::Limits;
 use super::routes::{Input, Output, Permission, RouteSpec, Shape};
@@ -57,12 +58,7 @@ impl Shapes {
     }
 }
 
-fn operation(
-    spec: &RouteSpec,
-    limits: &Limits,
-    problem: &Value,
-    shapes: &mut Shapes,
-) -> Value {
+fn operation(spec: &RouteSpec, limits: &Limits, problem: &Value, shapes: &mut Shapes) -> Value {
     let mut operation = json!({
         "operationId": spec.operation_id,
         "summary": spec.summary,
@@ -76,7 +72,7 @@ fn operation(
         },
     });
     let permission = match spec.permission {
-        Permission::Scope(scope) => json!({"scope": scope.name()}),
+        Permission::Scope(scope) => json!({"scope": scope_name(scope)}),
         Permission::Valid => json!({"scope": null}),
         Permission::Public(because) => json!({"public": because}),
     };
@@ -161,7 +157,7 @@ fn security(spec: &RouteSpec) -> Value {
         Permission::Public(_) => json!([]),
         Permission::Valid => json!([{"key": []}, {"session": []}]),
         Permission::Scope(scope) => {
-            json!([{"key": [scope.name()]}, {"session": [scope.name()]}])
+            json!([{"key": [scope_name(scope)]}, {"session": [scope_name(scope)]}])
         }
     }
 }

@@ -237,9 +237,21 @@ mod tests {
         let refused = limiter.check(Policy::Login, ip("10.0.0.1"), at(100));
         assert!(!refused.is_allowed);
         assert_eq!((refused.remaining, refused.wait_s), (0, 2));
-        assert!(limiter.check(Policy::Login, ip("10.0.0.2"), at(100)).is_allowed);
-        assert!(limiter.check(Policy::Login, ip("10.0.0.1"), at(102)).is_allowed);
-        assert!(!limiter.check(Policy::Login, ip("10.0.0.1"), at(102)).is_allowed);
+        assert!(
+            limiter
+                .check(Policy::Login, ip("10.0.0.2"), at(100))
+                .is_allowed
+        );
+        assert!(
+            limiter
+                .check(Policy::Login, ip("10.0.0.1"), at(102))
+                .is_allowed
+        );
+        assert!(
+            !limiter
+                .check(Policy::Login, ip("10.0.0.1"), at(102))
+                .is_allowed
+        );
     }
 
     #[test]

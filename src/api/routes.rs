@@ -14,7 +14,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::rate::Policy;
 use super::{Shared, gate};
-use crate::store::access::Scope;
+use crate::store::Scope;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,22 @@ pub struct Param {
     pub doc: &'static str,
     /// `string` or `integer`.
     pub kind: &'static str,
+}
+
+impl Param {
+    /// A parameter that is text.
+    #[must_use]
+    pub const fn text(name: &'static str, doc: &'static str) -> Self {
+        let kind = "string";
+        Self { name, doc, kind }
+    }
+
+    /// A parameter that is a whole number.
+    #[must_use]
+    pub const fn integer(name: &'static str, doc: &'static str) -> Self {
+        let kind = "integer";
+        Self { name, doc, kind }
+    }
 }
 
 /// Everything there is to know about a route.
@@ -305,9 +321,8 @@ impl Routes {
             gate::Gate::new(&self.state, spec),
             gate::pass,
         ));
-        self.router = std::mem::take(&mut self.router).fallback_service(
-            guarded.with_state(self.state.clone()),
-        );
+        self.router = std::mem::take(&mut self.router)
+            .fallback_service(guarded.with_state(self.state.clone()));
     }
 
     /// The router and the specs of all its routes.

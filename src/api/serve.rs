@@ -151,7 +151,7 @@ impl Listener {
             address: self.address,
             certificates: self.certificates,
             stop,
-            finished,
+            finished: finished.clone(),
         };
         let connections = Arc::new(Connections {
             router,
@@ -171,7 +171,7 @@ impl Listener {
                 &connections,
                 &graceful,
                 &tasks_of_connections,
-                (shutdown, stopped),
+                (shutdown, stopped, finished),
             )
             .await;
             drop(self.socket);
@@ -179,6 +179,7 @@ impl Listener {
             if timeout(limit, graceful.shutdown()).await.is_err() {
                 tracing::warn!("requests were still in flight when the time to drain was over");
             }
+            // Also ends the connections that are still open.
             done.send_replace(true);
         });
         Ok(server)
@@ -206,7 +207,9 @@ impl Server {
     /// # Errors
     /// What is wrong; the old certificate stays in use.
     pub fn reload(&self) -> Result<(), tls::Error> {
-        self.certificates.as_ref().map_or(Ok(()), Certificates::reload)
+        self.certificates
+            .as_ref()
+            .map_or(Ok(()), Certificates::reload)
     }
 
     /// Takes no more connections, finishes what is in flight (at most `drain_s_max`), then returns.
@@ -301,12 +304,15 @@ impl Connections {
     }
 }
 
+/// Stopping of the process, stopping of this server, end of the time to drain.
+type Signals = (Shutdown, watch::Receiver<bool>, watch::Receiver<bool>);
+
 async fn accept(
     socket: &TcpListener,
     connections: &Arc<Connections>,
     graceful: &GracefulShutdown,
     tasks: &Tasks,
-    (mut shutdown, mut stopped): (Shutdown, watch::Receiver<bool>),
+    (mut shutdown, mut stopped, finished): Signals,
 ) {
     loop {
         let accepted = tokio::select! {
@@ -330,8 +336,12 @@ async fn accept(
         };
         let (connections, watcher) = (connections.clone(), graceful.watcher());
         connections.show_open();
+        let mut over = finished.clone();
         tasks.spawn("connection", async move {
-            connections.serve(stream, peer, watcher).await;
+            tokio::select! {
+                () = connections.serve(stream, peer, watcher) => {}
+                _ = over.wait_for(|over| *over) => {}
+            }
             release(slot, &connections);
         });
     }

@@ -47,7 +47,7 @@ pub(super) async fn wrap(With(state): With<Shared>, mut request: Request, next: 
     if let Some(Carried(error)) = &carried {
         fill(&mut response, error, &id, &method);
     }
-    dress(response.headers_mut(), &id, state.options.is_tls);
+    dress(response.headers_mut(), &id, state.is_tls);
     record(&response, seen.as_ref(), carried.as_ref(), &id, watch);
     response
 }
@@ -148,11 +148,34 @@ fn record(
     let (operation, caller) = (seen.spec.operation_id, seen.caller.as_ref());
     let peer = tracing::field::debug(seen.peer);
     if matches!(status, 401 | 403 | 429) {
-        tracing::warn!(correlation_id = id, operation, caller, peer, status, "denied");
+        tracing::warn!(
+            correlation_id = id,
+            operation,
+            caller,
+            peer,
+            status,
+            "denied"
+        );
     } else if seen.spec.audit == Audit::Write {
-        tracing::info!(correlation_id = id, operation, caller, peer, status, took_us, "change");
+        tracing::info!(
+            correlation_id = id,
+            operation,
+            caller,
+            peer,
+            status,
+            took_us,
+            "change"
+        );
     } else {
-        tracing::debug!(correlation_id = id, operation, caller, peer, status, took_us, "request");
+        tracing::debug!(
+            correlation_id = id,
+            operation,
+            caller,
+            peer,
+            status,
+            took_us,
+            "request"
+        );
     }
 }
 
@@ -193,7 +216,11 @@ mod tests {
     fn doubled_and_trailing_slashes_are_forgiven() {
         let check = |given: &str, expected: Option<&str>| {
             let uri = tidied(&given.parse().unwrap());
-            assert_eq!(uri.map(|uri| uri.to_string()).as_deref(), expected, "{given}");
+            assert_eq!(
+                uri.map(|uri| uri.to_string()).as_deref(),
+                expected,
+                "{given}"
+            );
         };
         check("/", None);
         check("/api/v1/ingest?x=//", None);

@@ -7,9 +7,10 @@ use axum::body::Body;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::inflate::{Declared, Failure, Inflate};
+use crate::clock::Stopwatch;
 use crate::metrics::Metrics;
 
 /// Settings of the doors.
@@ -61,7 +62,7 @@ const UNIT: usize = 1024;
 /// A body that grows asks for this much more at a time.
 const STEP: usize = 256 * 1024;
 /// Compressed bytes are worked on in pieces of this size, so that others get their turn.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 8 * 1024;
 
 /// Room for the bodies of all requests. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -77,7 +78,8 @@ pub struct Room {
     admission: Admission,
     permit: Option<OwnedSemaphorePermit>,
     bytes: usize,
-    deadline: tokio::time::Instant,
+    /// What is left of the time the request may wait.
+    patience: Duration,
 }
 
 /// A body that has arrived whole.
@@ -93,9 +95,8 @@ impl Admission {
     /// Room as large as the settings say, and never less than one largest body needs.
     #[must_use]
     pub fn new(options: Options, metrics: Arc<Metrics>) -> Self {
-        let bytes = options.held_bytes_max.max(options.inflated_bytes_max * 2);
         Self {
-            room: Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))),
+            room: Arc::new(Semaphore::new(units(&options))),
             options: Arc::new(options),
             metrics,
         }
@@ -108,12 +109,11 @@ impl Admission {
     }
 
     fn room(&self) -> Room {
-        let hold = Duration::from_millis(self.options.hold_ms_max);
         Room {
             admission: self.clone(),
             permit: None,
             bytes: 0,
-            deadline: deadline_in(hold),
+            patience: Duration::from_millis(self.options.hold_ms_max),
         }
     }
 
@@ -127,10 +127,7 @@ impl Admission {
         declared: Declared,
         length: Option<usize>,
     ) -> Result<Received, Refusal> {
-        let (sent_max, bytes_max) = (
-            self.options.body_bytes_max,
-            self.options.inflated_bytes_max,
-        );
+        let (sent_max, bytes_max) = (self.options.body_bytes_max, self.options.inflated_bytes_max);
         let too_large = |bytes_max| Refusal::TooLarge { bytes_max };
         if length.is_some_and(|length| length > sent_max) {
             return Err(too_large(sent_max));
@@ -180,14 +177,17 @@ impl Admission {
     }
 
     fn show(&self) {
-        let total = self
-            .options
-            .held_bytes_max
-            .max(self.options.inflated_bytes_max * 2);
-        let free = self.room.available_permits().saturating_mul(UNIT);
-        let held = u64::try_from(total.saturating_sub(free)).unwrap_or(u64::MAX);
-        self.metrics.ingest_in_flight_bytes.set(held);
+        let taken = units(&self.options).saturating_sub(self.room.available_permits());
+        let bytes = u64::try_from(taken.saturating_mul(UNIT)).unwrap_or(u64::MAX);
+        self.metrics.ingest_in_flight_bytes.set(bytes);
     }
+}
+
+/// All the room there is: memory grows by doubling, so one largest body can need twice its size.
+fn units(options: &Options) -> usize {
+    let least = options.inflated_bytes_max.saturating_mul(2);
+    let units = options.held_bytes_max.max(least) / UNIT;
+    units.clamp(1, Semaphore::MAX_PERMITS)
 }
 
 impl Room {
@@ -201,12 +201,13 @@ impl Room {
         if more == 0 {
             return Ok(());
         }
-        let granted = tokio::select! {
-            biased;
-            granted = self.admission.room.clone().acquire_many_owned(more) => granted.ok(),
-            () = sleep_until(self.deadline) => None,
+        let watch = Stopwatch::start();
+        let asked = self.admission.room.clone().acquire_many_owned(more);
+        let granted = timeout(self.patience, asked).await;
+        self.patience = self.patience.saturating_sub(watch.elapsed());
+        let Ok(Ok(permit)) = granted else {
+            return Err(Refusal::Busy);
         };
-        let permit = granted.ok_or(Refusal::Busy)?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             None => self.permit = Some(permit),
@@ -222,10 +223,4 @@ impl Drop for Room {
         drop(self.permit.take());
         self.admission.show();
     }
-}
-
-/// The runtime's clock, which tests can stop.
-#[expect(clippy::disallowed_types, reason = "tokio's timers take no other deadline")]
-fn deadline_in(wait: Duration) -> tokio::time::Instant {
-    tokio::time::Instant::now() + wait
 }

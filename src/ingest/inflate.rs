@@ -314,7 +314,9 @@ mod tests {
     fn sample() -> Vec<u8> {
         let mut text = Vec::new();
         for n in 0..4_000u32 {
-            text.extend_from_slice(format!("{{\"n\":{n},\"x\":{}}}\n", n.wrapping_mul(77_777)).as_bytes());
+            text.extend_from_slice(
+                format!("{{\"n\":{n},\"x\":{}}}\n", n.wrapping_mul(77_777)).as_bytes(),
+            );
         }
         text
     }
@@ -327,8 +329,14 @@ mod tests {
                 assert_eq!(read(Declared::Compressed, &body, piece, MAX).unwrap(), text);
             }
             assert_eq!(read(Declared::Plain, &text, piece, MAX).unwrap(), text);
-            assert_eq!(read(Declared::Plain, &gzip(&text), piece, MAX).unwrap(), text);
-            assert_eq!(read(Declared::Plain, &zstd(&text), piece, MAX).unwrap(), text);
+            assert_eq!(
+                read(Declared::Plain, &gzip(&text), piece, MAX).unwrap(),
+                text
+            );
+            assert_eq!(
+                read(Declared::Plain, &zstd(&text), piece, MAX).unwrap(),
+                text
+            );
         }
     }
 
@@ -336,7 +344,10 @@ mod tests {
     fn several_members_and_frames_are_one_body() {
         let twice = |packed: Vec<u8>| [packed.clone(), packed].concat();
         for body in [twice(gzip(b"ab\n")), twice(zstd(b"ab\n"))] {
-            assert_eq!(read(Declared::Compressed, &body, 5, MAX).unwrap(), b"ab\nab\n");
+            assert_eq!(
+                read(Declared::Compressed, &body, 5, MAX).unwrap(),
+                b"ab\nab\n"
+            );
         }
     }
 
@@ -344,7 +355,10 @@ mod tests {
     fn a_body_cut_anywhere_is_refused() {
         let text = sample();
         for body in [gzip(&text), zlib(&text), zstd(&text)] {
-            for cut in (1..body.len()).step_by(97).chain([2, 3, 5, 11, body.len() - 1]) {
+            for cut in (1..body.len())
+                .step_by(97)
+                .chain([2, 3, 5, 11, body.len() - 1])
+            {
                 let cut = read(Declared::Compressed, &body[..cut], 512, MAX);
                 assert!(matches!(cut, Err(Failure::Corrupt(_))), "{cut:?}");
             }
@@ -359,12 +373,19 @@ mod tests {
             let stopped = read(Declared::Compressed, &body, 4096, MAX);
             assert_eq!(stopped, Err(Failure::TooLarge));
         }
-        assert_eq!(read(Declared::Plain, &zeros, 4096, MAX), Err(Failure::TooLarge));
+        assert_eq!(
+            read(Declared::Plain, &zeros, 4096, MAX),
+            Err(Failure::TooLarge)
+        );
     }
 
     #[test]
     fn what_is_called_compressed_and_is_not_is_refused() {
-        for body in [&b"{\"a\":1}\n"[..], b"GET / HTTP/1.1\n", b"\xff\xff\xff\xff\xff"] {
+        for body in [
+            &b"{\"a\":1}\n"[..],
+            b"GET / HTTP/1.1\n",
+            b"\xff\xff\xff\xff\xff",
+        ] {
             let refused = read(Declared::Compressed, body, 9, MAX);
             assert!(matches!(refused, Err(Failure::Corrupt(_))), "{refused:?}");
         }
@@ -378,7 +399,10 @@ mod tests {
 
     #[test]
     fn encodings_are_known_by_name() {
-        assert_eq!(Declared::from_header("GZIP, deflate"), Some(Declared::Compressed));
+        assert_eq!(
+            Declared::from_header("GZIP, deflate"),
+            Some(Declared::Compressed)
+        );
         assert_eq!(Declared::from_header("identity"), Some(Declared::Plain));
         assert_eq!(Declared::from_header("br"), None);
     }
