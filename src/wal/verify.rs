@@ -29,7 +29,7 @@ pub enum Kind {
     Frame,
     /// Every checksum is right, but a frame is not the one that those behind it vouch for.
     Chain,
-    /// Events are missing between two segment files.
+    /// Events are missing that should be there, at this place or in a file of their own behind it.
     Missing,
     /// The last bytes of the log are no frame: torn by a crash (the next start cuts them), or changed.
     Tail,
@@ -182,7 +182,12 @@ impl Walk {
     fn tail(&mut self, name: u64, position: usize, length: usize, upto: Option<u64>) {
         match upto {
             Some(upto) if self.expected < upto => {
-                self.damage(name, size(position), Kind::Frame, self.expected..upto);
+                let kind = if position < length {
+                    Kind::Frame
+                } else {
+                    Kind::Missing
+                };
+                self.damage(name, size(position), kind, self.expected..upto);
                 self.expected = upto;
                 self.chain = None;
             }

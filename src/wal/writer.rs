@@ -73,7 +73,9 @@ impl Writer {
         let mut idle = Stopwatch::start();
         let mut failed: Option<Stopwatch> = None;
         loop {
-            let taken = shared.queue.take(shared.options.group_bytes_max, LOOK);
+            let taken = shared
+                .queue
+                .take(shared.options.group_bytes_max, LOOK.min(probe_interval));
             if !taken.items.is_empty() {
                 idle = Stopwatch::start();
                 if !self.commit(shared, taken.items) {

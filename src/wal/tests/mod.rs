@@ -1,6 +1,10 @@
 //! The log as a whole. What only concerns one file of it is tested beside that file.
 
 mod basics;
+mod crash;
+mod damage;
+mod failing;
+mod model;
 
 use std::path::Path;
 use std::sync::Arc;
