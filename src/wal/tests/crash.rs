@@ -185,6 +185,28 @@ impl Platter {
             std::fs::write(to.join(path.file_name().unwrap()), bytes).unwrap();
         }
     }
+
+    /// Whatever of the cached is there: the acknowledged is, right and once.
+    fn check(&self, (new_names, part): (bool, u8), kept_from: u64, place: &str) {
+        let cut = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+        std::fs::create_dir(cut.path().join("wal")).unwrap();
+        self.cut(&cut.path().join("wal"), new_names, part);
+        let metrics = Arc::new(Metrics::default());
+        let wal = Wal::open(cut.path(), small(), Clock::System, metrics).unwrap();
+        assert!(
+            wal.first().0 <= kept_from && wal.end().0 >= self.acked,
+            "{place}"
+        );
+        let found = all(&wal);
+        for (offset, text) in &found {
+            assert_eq!(text, &format!("event {offset}"), "{place}");
+        }
+        let acked = found
+            .iter()
+            .filter(|(offset, _)| *offset < self.acked)
+            .count() as u64;
+        assert_eq!(acked, self.acked - wal.first().0.min(self.acked), "{place}");
+    }
 }
 
 impl Inode {
@@ -259,29 +281,7 @@ fn power_cut_between_any_two_calls_loses_nothing_acknowledged() {
             (true, 3),
         ] {
             let place = format!("call {number} {new_names} {part}");
-            let cut =
-                tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
-            std::fs::create_dir(cut.path().join("wal")).unwrap();
-            platter.cut(&cut.path().join("wal"), new_names, part);
-            let metrics = Arc::new(Metrics::default());
-            let wal = Wal::open(cut.path(), small(), Clock::System, metrics).unwrap();
-            assert!(
-                wal.first().0 <= kept_from && wal.end().0 >= platter.acked,
-                "{place}"
-            );
-            let found = all(&wal);
-            for (offset, text) in &found {
-                assert_eq!(text, &format!("event {offset}"), "{place}");
-            }
-            let acked = found
-                .iter()
-                .filter(|(offset, _)| *offset < platter.acked)
-                .count() as u64;
-            assert_eq!(
-                acked,
-                platter.acked - wal.first().0.min(platter.acked),
-                "{place}"
-            );
+            platter.check((new_names, part), kept_from, &place);
         }
     }
 }

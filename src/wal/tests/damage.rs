@@ -140,7 +140,7 @@ fn torn_tail_is_cut() {
             .iter()
             .filter(|end| end.0 <= cut as u64)
             .map(|end| end.1);
-        let end = survives.last().unwrap_or(first);
+        let end = survives.max().unwrap_or(first);
         let (wal, metrics) = open(data.path());
         assert_eq!(wal.end(), Offset(end), "cut at {cut}");
         assert_eq!(all(&wal), expected(0..end), "cut at {cut}");
