@@ -5,6 +5,8 @@
 mod codec;
 mod json;
 
+#[cfg(test)]
+pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
 pub use json::to_json;
 
