@@ -21,8 +21,10 @@ const VERSION: u8 = 1;
 const KIND_PLAIN: u8 = 0;
 const KIND_ZSTD: u8 = 1;
 const CRC_AT: usize = 28;
-/// No frame unpacks to more; a record of this size or more is refused at the door of the log.
-pub(super) const RAW_BYTES_MAX: u32 = 64 << 20;
+/// No frame unpacks to more.
+const RAW_BYTES_MAX: u32 = 64 << 20;
+/// A larger record is refused at the door of the log.
+pub(super) const RECORD_BYTES_MAX: usize = 32 << 20;
 
 /// SHA-256 of a frame: the link of the chain.
 pub(super) type Hash = [u8; 32];
@@ -110,6 +112,11 @@ impl Frame {
         })
     }
 
+    /// The same frame with all its records.
+    pub(super) fn whole(self) -> Self {
+        Self { skip: 0, ..self }
+    }
+
     /// The same frame without the records before `from`.
     pub(super) fn starting_at(mut self, from: Offset) -> Self {
         let skip = from.0.saturating_sub(self.body.first);
@@ -151,6 +158,10 @@ impl Builder {
         self.count == 0
     }
 
+    pub(super) fn count(&self) -> u64 {
+        u64::from(self.count)
+    }
+
     /// Takes the records out as a frame and is empty again.
     pub(super) fn take(&mut self, first: u64, written: Timestamp) -> Frame {
         let mut raw = Vec::with_capacity(self.bytes());
@@ -167,5 +178,199 @@ impl Builder {
             body: Arc::new(body),
             skip: 0,
         }
+    }
+}
+
+/// The fixed part in front of a payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    kind: u8,
+    /// Offset of the first record.
+    pub(super) first: u64,
+    count: u32,
+    raw_len: u32,
+    stored_len: u32,
+    crc: u32,
+    /// When it was written (ns).
+    pub(super) written: i64,
+    /// Hash of the frame before.
+    pub(super) prev: Hash,
+}
+
+impl Header {
+    /// Reads a header that makes sense; says nothing about the payload.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.get(..HEADER_BYTES)?;
+        let known = take::<4>(&mut rest)? == MAGIC && take::<1>(&mut rest)? == [VERSION];
+        let [kind] = take::<1>(&mut rest)?;
+        let length = u16::from_le_bytes(take(&mut rest)?);
+        let header = Self {
+            kind,
+            first: u64::from_le_bytes(take(&mut rest)?),
+            count: u32::from_le_bytes(take(&mut rest)?),
+            raw_len: u32::from_le_bytes(take(&mut rest)?),
+            stored_len: u32::from_le_bytes(take(&mut rest)?),
+            crc: u32::from_le_bytes(take(&mut rest)?),
+            written: i64::from_le_bytes(take(&mut rest)?),
+            prev: take(&mut rest)?,
+        };
+        let is_sane = known
+            && kind <= KIND_ZSTD
+            && usize::from(length) == HEADER_BYTES
+            && header.count > 0
+            && header.raw_len <= RAW_BYTES_MAX
+            && header.raw_len / 4 >= header.count
+            && header.first.checked_add(u64::from(header.count)).is_some();
+        is_sane.then_some(header)
+    }
+
+    fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let length = u16::try_from(HEADER_BYTES).unwrap_or(0).to_le_bytes();
+        let parts: [&[u8]; 11] = [
+            &MAGIC,
+            &[VERSION],
+            &[self.kind],
+            &length,
+            &self.first.to_le_bytes(),
+            &self.count.to_le_bytes(),
+            &self.raw_len.to_le_bytes(),
+            &self.stored_len.to_le_bytes(),
+            &self.crc.to_le_bytes(),
+            &self.written.to_le_bytes(),
+            &self.prev,
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// Offset behind the last record.
+    pub(super) fn end(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+}
+
+/// Takes the first bytes off.
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+/// The frame that starts at the start of `bytes`, if header and checksum are right: its header and all its bytes.
+pub(super) fn whole(bytes: &[u8]) -> Option<(Header, &[u8])> {
+    let header = Header::decode(bytes)?;
+    let length = HEADER_BYTES.checked_add(usize::try_from(header.stored_len).ok()?)?;
+    let frame = bytes.get(..length)?;
+    (checksum(frame)? == header.crc).then_some((header, frame))
+}
+
+fn checksum(frame: &[u8]) -> Option<u32> {
+    let before = frame.get(..CRC_AT)?;
+    let behind = frame.get(CRC_AT + 4..)?;
+    Some(crc32c::crc32c_append(crc32c::crc32c(before), behind))
+}
+
+/// The link that the next frame carries.
+pub(super) fn hash(frame: &[u8]) -> Hash {
+    let mut hash = Hash::default();
+    let digest = digest::digest(&digest::SHA256, frame);
+    for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    hash
+}
+
+/// Unpacks the frame at the start of `bytes`; `None` where anything about it is wrong.
+pub(super) fn unpack(bytes: &[u8]) -> Option<Frame> {
+    let (header, frame) = whole(bytes)?;
+    let stored = frame.get(HEADER_BYTES..)?;
+    let raw_len = usize::try_from(header.raw_len).ok()?;
+    let raw = match header.kind {
+        KIND_PLAIN => stored.to_vec(),
+        _ => zstd::bulk::decompress(stored, raw_len).ok()?,
+    };
+    let count = usize::try_from(header.count).ok()?;
+    let (ends, text) = raw.split_at_checked(count.checked_mul(4)?)?;
+    let mut before = 0;
+    for index in 0..count {
+        let end = end_at(ends, index)?;
+        if end < before {
+            return None;
+        }
+        before = end;
+    }
+    if raw.len() != raw_len || before != text.len() {
+        return None;
+    }
+    let body = Body {
+        first: header.first,
+        count: header.count,
+        written: Timestamp(header.written),
+        raw,
+    };
+    Some(Frame {
+        body: Arc::new(body),
+        skip: 0,
+    })
+}
+
+/// Packs frames one behind the other, each linked to the one before.
+pub(super) struct Packer {
+    zstd: Option<zstd::bulk::Compressor<'static>>,
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Packer").finish_non_exhaustive()
+    }
+}
+
+impl Packer {
+    pub(super) fn new(level: i32) -> Self {
+        let zstd = zstd::bulk::Compressor::new(level).ok();
+        Self {
+            zstd,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Puts the frame behind `to`; returns its hash.
+    pub(super) fn pack(&mut self, frame: &Frame, prev: Hash, to: &mut Vec<u8>) -> Hash {
+        let raw = frame.body.raw.as_slice();
+        self.scratch.clear();
+        self.scratch
+            .reserve(zstd::zstd_safe::compress_bound(raw.len()));
+        let packed = self
+            .zstd
+            .as_mut()
+            .and_then(|zstd| zstd.compress_to_buffer(raw, &mut self.scratch).ok())
+            .is_some_and(|length| length < raw.len());
+        let (kind, stored) = if packed {
+            (KIND_ZSTD, self.scratch.as_slice())
+        } else {
+            (KIND_PLAIN, raw)
+        };
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut header = Header {
+            kind,
+            first: frame.body.first,
+            count: frame.body.count,
+            raw_len: length(raw),
+            stored_len: length(stored),
+            crc: 0,
+            written: frame.body.written.0,
+            prev,
+        };
+        let bytes = header.encode();
+        let crc = checksum(&bytes).unwrap_or_default();
+        header.crc = crc32c::crc32c_append(crc, stored);
+        let start = to.len();
+        to.extend_from_slice(&header.encode());
+        to.extend_from_slice(stored);
+        hash(to.get(start..).unwrap_or_default())
     }
 }

@@ -3,16 +3,37 @@
 //! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything that waited), readers
 //! see only what is durable, and damage is never skipped silently: it is a recorded, counted gap.
 
+mod cache;
+mod disk;
+#[cfg(test)]
+mod faults;
 mod frame;
+mod gaps;
+mod queue;
+mod reader;
+mod recovery;
+mod retention;
+mod segment;
+mod state;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::watch;
 
 pub use frame::Frame;
+pub use gaps::Gap;
+pub use reader::Reader;
+pub use verify::{Damage, Kind as DamageKind, Report, verify};
+
+use disk::Disk;
+use state::{Shared, held};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -116,7 +137,7 @@ pub struct Status {
     /// Segment files.
     pub segments: usize,
     /// Recorded gaps in what is retained.
-    pub gaps: usize,
+    pub gaps: u64,
     /// Events in those gaps.
     pub lost_events: u64,
     /// Whether it refuses to write after a failure.
@@ -125,101 +146,120 @@ pub struct Status {
 
 /// The log. Cheap to clone; all clones are one log.
 #[derive(Clone, Debug)]
-pub struct Wal {
-    end: Arc<watch::Sender<Offset>>,
-}
+pub struct Wal(Arc<Shared>);
 
 impl Wal {
-    /// Opens the log below the data directory (`<dir>/wal`), or begins one; repairs a torn tail, records damage as gaps.
+    /// Opens the log below the data directory (`<data>/wal`), or begins one: cuts a torn tail, records damage as gaps.
+    /// One process at a time.
     pub fn open(
-        _dir: &Path,
-        _options: Options,
-        _clock: Clock,
-        _metrics: Arc<Metrics>,
+        data: &Path,
+        options: Options,
+        clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            end: Arc::new(watch::Sender::new(Offset(0))),
-        })
+        Self::open_on(Disk::Real, data, options, clock, metrics)
     }
 
-    /// Starts the writer. It ends after [`Wal::close`], or when shutdown is asked for and no batch came for a second.
-    pub fn start(&self, _tasks: &Tasks) -> Result<(), Error> {
+    fn open_on(
+        disk: Disk,
+        data: &Path,
+        options: Options,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Error> {
+        let parts = recovery::open(data, &options, disk, clock.now(), &metrics)?;
+        let shared = Shared::new(parts, options, clock, metrics);
+        shared.announce();
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// Starts the writer; before that, appends wait. It ends after [`Wal::close`], or when shutdown is asked for and no
+    /// batch has come for a second.
+    pub fn start(&self, tasks: &Tasks) -> Result<(), Error> {
+        let writer = held(&self.0.writer).take().ok_or(Error::Running)?;
+        let shared = self.0.clone();
+        tasks.thread("wal", move |shutdown| writer.run(&shared, &shutdown))?;
         Ok(())
     }
 
     /// Appends the events of a batch; resolves when they are durable. Waits while the queue is full.
-    #[expect(clippy::unused_async, reason = "the face comes first")]
-    pub async fn append(&self, _batch: Batch) -> Result<Appended, Error> {
-        Err(Error::Closed)
+    /// After [`Error::Poisoned`] the events are not in the log, except that a crash at that very moment may keep them.
+    pub async fn append(&self, batch: Batch) -> Result<Appended, Error> {
+        if batch.is_empty() {
+            return Ok(Appended {
+                first: self.end(),
+                count: 0,
+            });
+        }
+        if batch
+            .records()
+            .any(|record| record.len() > frame::RECORD_BYTES_MAX)
+        {
+            return Err(Error::TooLarge);
+        }
+        self.0.queue.append(batch).await
     }
 
     /// Offset of the oldest event kept.
     #[must_use]
     pub fn first(&self) -> Offset {
-        Offset(0)
+        Offset(self.0.state().first())
     }
 
     /// Offset behind the last durable event.
     #[must_use]
     pub fn end(&self) -> Offset {
-        *self.end.borrow()
+        Offset(self.0.state().end)
     }
 
     /// Follows [`Wal::end`].
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Offset> {
-        self.end.subscribe()
+        self.0.end.subscribe()
     }
 
     /// What the log holds now.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::default()
+        self.0.status()
+    }
+
+    /// The recorded gaps in what is kept, oldest first.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.0.state().gaps.list().to_vec()
     }
 
     /// Reads on from an offset.
     #[must_use]
     pub fn reader(&self, from: Offset) -> Reader {
-        Reader { at: from }
+        Reader::new(self.0.clone(), from)
     }
 
-    /// The frame that holds an offset; `None` where it was deleted, lost in a gap or not written yet. Blocks.
-    pub fn frame_at(&self, _offset: Offset) -> Result<Option<Frame>, Error> {
-        Ok(None)
+    /// The frame that holds an offset, whole; `None` where the event was deleted, lost in a gap or not written yet.
+    /// Blocks.
+    pub fn frame_at(&self, offset: Offset) -> Result<Option<Frame>, Error> {
+        let frame = self.0.frame_from(offset)?;
+        Ok(frame
+            .filter(|frame| frame.first() <= offset)
+            .map(Frame::whole))
     }
 
-    /// Deletes the oldest segments that are too old or too many, none that holds events at or behind `keep_from`.
+    /// Deletes the oldest segments that are too old or too many, none with events at or behind `keep_from`.
     /// Returns how many. Blocks.
-    pub fn enforce_retention(&self, _now: Timestamp, _keep_from: Offset) -> Result<usize, Error> {
-        Ok(0)
+    pub fn enforce_retention(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
+        self.0.retain(now, keep_from)
     }
 
-    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For a reader that remembers
-    /// more events than the log has, because the log's last bytes were damaged; the difference is recorded as a gap.
-    pub fn skip_to(&self, _to: Offset) -> Result<(), Error> {
-        Ok(())
+    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For readers that remember more
+    /// events than the log has, because the log's last bytes were damaged; the difference is recorded as a gap.
+    pub fn skip_to(&self, to: Offset) -> Result<(), Error> {
+        let mut writer = held(&self.0.writer);
+        writer.as_mut().ok_or(Error::Running)?.skip_to(&self.0, to)
     }
 
     /// Writes what is queued, then ends the writer. Later appends fail with [`Error::Closed`].
-    pub fn close(&self) {}
-}
-
-/// A place in the log that moves on.
-#[derive(Debug)]
-pub struct Reader {
-    at: Offset,
-}
-
-impl Reader {
-    /// Offset of the event that comes next.
-    #[must_use]
-    pub fn at(&self) -> Offset {
-        self.at
-    }
-
-    /// The next frame, starting at [`Reader::at`] or, behind a gap or deleted segments, later. Waits up to `wait` for one
-    /// to be written; `None` where none was. Blocks.
-    pub fn next(&mut self, _wait: Duration) -> Result<Option<Frame>, Error> {
-        Ok(None)
+    pub fn close(&self) {
+        self.0.queue.close();
     }
 }
