@@ -6,8 +6,15 @@
 //! columnar format, the term dictionary and the memory maps; nothing outside this folder imports it.
 
 mod aggregate;
+mod build;
+mod files;
+mod ids;
 pub mod query;
 mod search;
+mod segment;
+mod shape;
+mod text;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;

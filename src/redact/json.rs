@@ -2,7 +2,7 @@
 //! several values as an array.
 
 use super::CleanEvent;
-use crate::model::{FieldName, Offset, Timestamp, Value};
+use crate::model::{Offset, Timestamp, Value};
 
 /// The event as one line of JSON: `{"id":"evt_…","@timestamp":"…","event.ingested":"…", …}`.
 #[must_use]

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+#[cfg(test)]
+pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
 pub use json::to_json;
 pub use tag::{KeyError, TagKey};
