@@ -10,12 +10,13 @@ mod tests;
 mod value;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::ops::Bound;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Error;
+use super::{Error, files};
 
 /// Which embedded database holds the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -28,6 +29,21 @@ pub enum Kind {
     #[cfg(feature = "store-sled")]
     Sled,
 }
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            #[cfg(feature = "store-sled")]
+            Self::Sled => "sled",
+        }
+    }
+}
+
+/// Names the engine that has written state here.
+const MARK_FILE: &str = "engine";
+/// The row by which a state is known to be one of ours; its value is the layout's version.
+const FORMAT: &[u8] = b"format";
 
 macro_rules! tables {
     ($($name:ident $text:literal $doc:literal;)*) => {
@@ -152,16 +168,43 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Opens or creates the database under `dir`, which must exist.
+    /// Opens or creates the database under `dir`, which must exist. A file beside it remembers that there is one
+    /// and of which engine, because an engine may take a ruined or missing file for a new one.
     ///
     /// # Errors
-    /// [`Error::Locked`] where another process has it, [`Error::Open`] where it cannot be read.
+    /// [`Error::Locked`] where another process has it, [`Error::Open`] where it cannot be read or is gone.
     pub(super) fn open(kind: Kind, dir: &Path) -> Result<Self, Error> {
-        match kind {
-            Kind::Redb => Ok(Self::Redb(redb::Redb::open(dir)?)),
-            #[cfg(feature = "store-sled")]
-            Kind::Sled => Ok(Self::Sled(sled::Sled::open(dir)?)),
+        let mark = dir.join(MARK_FILE);
+        let known = match std::fs::read_to_string(&mark) {
+            Ok(name) => Some(name),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(other) = known.as_deref().filter(|name| name.trim() != kind.name()) {
+            let other = other.trim();
+            return Err(Error::Open(format!(
+                "it was written by the engine {other:?}"
+            )));
         }
+        let engine = match kind {
+            Kind::Redb => Self::Redb(redb::Redb::open(dir)?),
+            #[cfg(feature = "store-sled")]
+            Kind::Sled => Self::Sled(sled::Sled::open(dir)?),
+        };
+        if engine.snapshot()?.get(Table::Meta, FORMAT)?.is_none() {
+            if known.is_some() {
+                return Err(Error::Open("it is empty, but was not before".into()));
+            }
+            let row = ((Table::Meta, FORMAT.to_vec()), Some(b"1".to_vec()));
+            engine.commit(&Batch(BTreeMap::from([row])))?;
+        }
+        if known.is_none() {
+            let mut file = files::private(&mark)?;
+            file.write_all(kind.name().as_bytes())?;
+            file.sync_all()?;
+            files::sync_dir(dir)?;
+        }
+        Ok(engine)
     }
 
     /// The state as of now; later commits do not show in it.

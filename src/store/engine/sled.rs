@@ -110,7 +110,7 @@ impl Sled {
     fn sync(&self) -> Result<(), Error> {
         let _bytes = caught(|| self.tree.flush())?;
         File::open(self.dir.join(FILE))?.sync_all()?;
-        files::sync_dir(&self.dir)
+        Ok(files::sync_dir(&self.dir)?)
     }
 }
 
