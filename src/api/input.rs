@@ -88,6 +88,7 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     // What stands behind "expected" and the name of a missing field are words of ours.
     fault.detail = match code {
         "missing_field" => between(&message, "missing field `", "`").map(str::to_owned),
+        "duplicate_field" => between(&message, "duplicate field `", "`").map(str::to_owned),
         _ => between(&message, ", expected ", " at line ").map(|text| format!("expected {text}")),
     };
     Error::InputInvalid(vec![fault])
@@ -244,7 +245,7 @@ mod tests {
         );
         check(
             r#"{"name":"a","name":"b"}"#,
-            &[("/name", "duplicate_field", None)],
+            &[("", "duplicate_field", Some("name"))],
         );
     }
 

@@ -181,10 +181,12 @@ mod tests {
         let text = text.expose();
         for at in 0..text.len() {
             for other in ["0", "Z", "q", "_"] {
-                let typo = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+                let (head, rest) = text.split_at(at);
+                let typo: String = [head, other].into_iter().collect();
+                let typo = typo + &rest.chars().skip(1).collect::<String>();
                 assert_eq!(parse(&typo).is_some(), typo == text, "{at}");
             }
-            assert!(parse(&text[..at]).is_none());
+            assert!(parse(text.split_at(at).0).is_none());
         }
         for odd in [
             "",

@@ -45,6 +45,7 @@ use tokio::sync::Semaphore;
 pub use error::{Error, Fault, Problem};
 pub use gate::Peer;
 pub(crate) use input::Query;
+pub use session::offer_setup;
 pub use shell::RequestId;
 
 use crate::clock::{Clock, Stopwatch};

@@ -326,7 +326,6 @@ impl Routes {
     }
 
     /// The router and the specs of all its routes.
-    #[must_use]
     pub fn finish(self) -> (Router<Shared>, Vec<&'static RouteSpec>) {
         (self.router, self.specs)
     }

@@ -118,7 +118,7 @@ fn gather(state: &State) -> Result<StatusJson, Error> {
             events: log.end.0.saturating_sub(log.first.0),
             bytes: log.bytes,
             segments: count(log.segments),
-            gaps: count(log.gaps),
+            gaps: log.gaps,
             lost_events: log.lost_events,
         },
         index: ReaderJson {

@@ -88,10 +88,12 @@ pub(super) fn register(routes: &mut Routes) {
 /// An attempt that is under way.
 pub type Pinging = Pin<Box<dyn Future<Output = Attempt> + Send>>;
 
+type Check = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
 /// What the API needs of whoever delivers: the check of an address, and a test message.
 #[derive(Clone)]
 pub struct Pinger {
-    check: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+    check: Arc<Check>,
     ping: Arc<dyn Fn(Endpoint) -> Pinging + Send + Sync>,
 }
 

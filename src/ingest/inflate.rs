@@ -16,7 +16,7 @@ const MAGIC_BYTES: usize = 4;
 
 /// What a body is declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declared {
+pub(super) enum Declared {
     /// No encoding, or `identity`.
     Plain,
     /// At least one of gzip, zstd, deflate.
@@ -26,7 +26,7 @@ pub enum Declared {
 impl Declared {
     /// Reads a `Content-Encoding`; `None` where it names one that is not known.
     #[must_use]
-    pub fn from_header(text: &str) -> Option<Self> {
+    pub(super) fn from_header(text: &str) -> Option<Self> {
         let mut declared = Self::Plain;
         for name in text.split(',') {
             match name.trim().to_ascii_lowercase().as_str() {
@@ -41,7 +41,7 @@ impl Declared {
 
 /// Why a body cannot be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(super) enum Failure {
     /// Longer than the cap.
     TooLarge,
     /// Damaged or cut short; the text says which.
@@ -50,7 +50,7 @@ pub enum Failure {
 
 /// A body on its way in.
 #[derive(Debug)]
-pub struct Inflate {
+pub(super) struct Inflate {
     declared: Declared,
     coding: Coding,
 }
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Coding {
 impl Inflate {
     /// An empty body, of which at most `bytes_max` will be kept; room is made for `expected` bytes.
     #[must_use]
-    pub fn new(declared: Declared, expected: usize, bytes_max: usize) -> Self {
+    pub(super) fn new(declared: Declared, expected: usize, bytes_max: usize) -> Self {
         let sink = Capped {
             bytes: Vec::with_capacity(expected.min(bytes_max)),
             bytes_max,
@@ -98,7 +98,7 @@ impl Inflate {
 
     /// Bytes of memory held by what was decompressed so far.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.sink().map_or(0, |sink| sink.bytes.capacity())
     }
 
@@ -117,7 +117,7 @@ impl Inflate {
     ///
     /// # Errors
     /// See [`Failure`]; the body is of no use then.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         let taken = match &mut self.coding {
             Coding::Open(head, _) => {
                 head.extend_from_slice(chunk);
@@ -169,7 +169,7 @@ impl Inflate {
     ///
     /// # Errors
     /// [`Failure::Corrupt`] where the compressed body stops in its middle.
-    pub fn finish(mut self) -> Result<Vec<u8>, Failure> {
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, Failure> {
         if matches!(self.coding, Coding::Open(..)) {
             self.decide()?;
         }

@@ -196,7 +196,7 @@ async fn chunks_without_a_length_are_taken() {
 async fn without_room_a_request_is_held_and_then_refused() {
     let door = Options {
         inflated_bytes_max: 10_000,
-        held_bytes_max: 20_000,
+        held_bytes_max: 20 << 10,
         hold_ms_max: 50,
         ..Options::default()
     };

@@ -243,3 +243,42 @@ async fn slashes_too_many_are_forgiven() {
         .await;
     assert_eq!(answer.status, 200);
 }
+
+#[tokio::test]
+async fn pages_come_by_their_own_address_and_under_their_own_policy() {
+    let house = House::new();
+    let accept = [("accept", "text/html,*/*")];
+    let get = async |path: &str| {
+        house
+            .send(request(Method::GET, path, &accept, Body::empty()))
+            .await
+    };
+    for path in ["/", "/search", "/alerts/alt_1"] {
+        let page = get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(
+            page.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.contains("require-trusted-types-for 'script'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(page.header("vary"), "Accept-Encoding");
+        assert!(page.header("cache-control").starts_with("no-"));
+        let headers = [
+            ("accept", "text/html"),
+            ("if-none-match", page.header("etag")),
+        ];
+        let again = house
+            .send(request(Method::GET, path, &headers, Body::empty()))
+            .await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    }
+    for path in ["/api/v1/nope", "/assets/nope.js", "/nope.css"] {
+        get(path).await.is_problem(404, "not_found");
+    }
+}
