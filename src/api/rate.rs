@@ -57,7 +57,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             public_per_minute: 6_000,
-            login_per_minute: 30,
+            login_per_minute: 120,
             refused_per_minute: 1_200,
             ingest_per_minute: 120_000,
             search_per_minute: 60_000,

@@ -121,7 +121,7 @@ impl Admission {
     ///
     /// # Errors
     /// See [`Refusal`]. Nothing is kept then.
-    pub async fn receive(
+    pub(super) async fn receive(
         &self,
         mut body: Body,
         declared: Declared,

@@ -127,6 +127,34 @@ async fn both_versions_of_tls_are_spoken_and_plain_http_is_not() {
 }
 
 #[tokio::test]
+async fn http_2_is_spoken_where_it_was_negotiated() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tls, roots) = certificate(dir.path());
+    let tls = Some(tls);
+    let running = start(Options { tls, ..options() }).await;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    // The preface of a client and its empty SETTINGS frame; the server answers with its own.
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4);
+}
+
+#[tokio::test]
 async fn a_new_certificate_is_taken_over_and_a_bad_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let (tls, old) = certificate(dir.path());
