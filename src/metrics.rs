@@ -174,6 +174,7 @@ metrics! {
     detect_lag: Histogram "wardline_detect_lag_seconds" "From receipt of an event to the rules having seen it.";
     alerts_opened: Counter "wardline_alerts_opened_total" "Alerts opened.";
     alerts_updated: Counter "wardline_alerts_updated_total" "Alerts updated by more evidence.";
+    alerts_evicted: Counter "wardline_alerts_evicted_total" "Alerts removed at the bound, before their retention ended.";
     deliveries_sent: Counter "wardline_deliveries_sent_total" "Deliveries answered with 2xx.";
     deliveries_retried: Counter "wardline_deliveries_retried_total" "Delivery attempts that will be tried again.";
     deliveries_failed: Counter "wardline_deliveries_failed_total" "Deliveries given up.";
@@ -181,6 +182,7 @@ metrics! {
     http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
     http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";
     http_rate_limited: Counter "wardline_http_rate_limited_total" "Requests refused by a rate limit.";
+    rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
     tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";
