@@ -35,6 +35,8 @@ pub struct Config {
     pub files: Vec<ingest::Follow>,
     /// From payloads to clean events.
     pub pipeline: pipeline::Options,
+    /// Addresses to places.
+    pub enrich: pipeline::EnrichOptions,
     /// Redaction.
     pub redact: redact::Options,
     /// The log of events.
@@ -59,6 +61,7 @@ impl Default for Config {
             ingest: ingest::Options::default(),
             files: Vec::new(),
             pipeline: pipeline::Options::default(),
+            enrich: pipeline::EnrichOptions::default(),
             redact: redact::Options::default(),
             wal: wal::Options::default(),
             index: index::Options::default(),

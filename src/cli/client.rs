@@ -7,14 +7,27 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{Exit, Server, output};
-use crate::notify::egress::{ApiClient, ApiResponse};
+use crate::notify::ApiClient;
+
+/// Bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server and the key to it.
-#[derive(Debug)]
 pub struct Client {
     http: ApiClient,
     base: String,
-    key: Zeroizing<String>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Seconds the server asks to wait.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// An answer that is not the one hoped for, as the exit code it leads to. The text has been told already.
@@ -23,24 +36,21 @@ pub type Answer = Result<Value, Exit>;
 impl Client {
     /// Reads the key and prepares a client; connects to nothing yet.
     pub fn new(server: &Server) -> anyhow::Result<Self> {
-        let authority = server.ca_file.as_ref().map(std::fs::read).transpose()?;
-        Ok(Self {
-            http: ApiClient::new(authority.as_deref(), Duration::from_secs(60))?,
-            base: server.url.trim_end_matches('/').to_owned(),
-            key: read_key(server)?,
-        })
+        let key = read_key(server)?;
+        let authority = server.ca_file.as_ref().map(std::fs::read_to_string).transpose()?;
+        Self::with_key(&server.url, &key, authority.as_deref())
     }
 
-    /// The same client with this key.
-    #[must_use]
-    pub fn replace_key(mut self, key: &str) -> Self {
-        self.key = Zeroizing::new(key.to_owned());
-        self
+    /// A client with a key that is in memory already.
+    pub fn with_key(url: &str, key: &str, authority: Option<&str>) -> anyhow::Result<Self> {
+        let base = url.trim_end_matches('/').to_owned();
+        let key = Some(key).filter(|key| !key.is_empty());
+        Ok(Self { http: ApiClient::new(&base, key, authority)?, base })
     }
 
     /// `GET path`.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        let response = self.http.get(&format!("{}{path}", self.base), &self.key).await;
+        let response = self.call("GET", path, "application/json", Vec::new()).await;
         Ok(self.answer(response))
     }
 
@@ -57,23 +67,33 @@ impl Client {
 
     /// `DELETE path`.
     pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
-        let response = self.http.delete(&format!("{}{path}", self.base), &self.key).await;
+        let response = self.call("DELETE", path, "application/json", Vec::new()).await;
         Ok(self.answer(response))
     }
 
     /// `POST path`, answer untouched: for callers that retry or measure.
-    pub async fn raw(&self, path: &str, content_type: &str, body: Vec<u8>) -> Result<ApiResponse, String> {
-        self.http.post(&format!("{}{path}", self.base), &self.key, content_type, body).await
+    pub async fn raw(&self, path: &str, content_type: &str, body: Vec<u8>) -> Result<Response, String> {
+        self.call("POST", path, content_type, body).await
+    }
+
+    async fn call(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Result<Response, String> {
+        let headers = [("content-type", content_type)];
+        let answer = self.http.send(method, path, &headers, body.into(), Some(TIMEOUT)).await;
+        let answer = answer.map_err(|failure| failure.to_string())?;
+        let status = answer.status();
+        let retry_after = answer.header("retry-after").and_then(|text| text.parse().ok());
+        let body = answer.bytes(ANSWER_BYTES_MAX).await.map_err(|failure| failure.to_string())?;
+        Ok(Response { status, retry_after, body: body.to_vec() })
     }
 
     /// `GET path` as text.
     pub async fn text(&self, path: &str) -> Result<String, String> {
-        let response = self.http.get(&format!("{}{path}", self.base), &self.key).await?;
+        let response = self.call("GET", path, "text/plain", Vec::new()).await?;
         Ok(String::from_utf8_lossy(&response.body).into_owned())
     }
 
     /// What an answer means: its JSON, or the exit code after telling why.
-    pub fn answer(&self, response: Result<ApiResponse, String>) -> Answer {
+    pub fn answer(&self, response: Result<Response, String>) -> Answer {
         let response = match response {
             Ok(response) => response,
             Err(why) => {

@@ -103,7 +103,14 @@ fn create_local(create: &Create, dir: &std::path::Path) -> anyhow::Result<Exit> 
         }
     };
     let clock = Clock::System;
-    let (made, record) = format::create(&create.name, scopes, create.expires_in_days, "command line", clock.now())?;
+    let new = format::NewKey {
+        name: &create.name,
+        scopes: &scopes,
+        created_by: "command line",
+        now: clock.now(),
+        days: create.expires_in_days.clamp(1, 365),
+    };
+    let (made, record) = format::mint(&new)?;
     store::leave(&crate::app::store_dir(dir), &Letter::AddKey(record.clone()), &clock)?;
     let shown = describe(&record, made.expose());
     show(&shown, create.output)

@@ -13,7 +13,7 @@ use clap::Args;
 use super::client::Client;
 use super::serve::{self, Running};
 use super::traffic::{Attack, Benign, Line, attacks, history};
-use super::{Exit, Server, output};
+use super::{Exit, output};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
 use crate::model::Timestamp;
@@ -78,13 +78,13 @@ async fn start(demo: &Demo, home: &Home) -> anyhow::Result<Running> {
     config.data_dir.clone_from(&home.dir);
     config.server.listen = demo.listen;
     config.notify.allow_insecure = true;
-    config.notify.allow_private_cidrs = vec!["127.0.0.0/8".to_owned()];
+    config.notify.allow_private_cidrs = vec!["127.0.0.0/8".parse().map_err(anyhow::Error::msg)?];
     serve::start(config).await
 }
 
 async fn run_on(demo: &Demo, running: &Running) -> anyhow::Result<Exit> {
     let key = running.create_admin_key("demo").await?;
-    let client = Client::with_key(&running.url, &key)?;
+    let client = Client::with_key(&running.url, &key, None)?;
     let receiver = Receiver::start(running.tasks()).await?;
     let endpoint = client.post("/api/v1/webhooks", &receiver.registration()).await?;
     let secret = endpoint.ok().and_then(|made| Some(made.get("secret")?.as_str()?.to_owned()));
@@ -176,13 +176,5 @@ async fn live(demo: &Demo, client: &Client, from: Timestamp) -> anyhow::Result<E
             output::tell(&format!("traffic stopped: {error}"));
             return Ok(Exit::Failed);
         }
-    }
-}
-
-impl Client {
-    /// A client with a key that is in memory already.
-    fn with_key(url: &str, key: &str) -> anyhow::Result<Self> {
-        let server = Server { url: url.to_owned(), key_file: None, ca_file: None };
-        Client::new(&server).map(|client| client.replace_key(key))
     }
 }

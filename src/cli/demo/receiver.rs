@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::clock::Clock;
 use crate::notify::verify;
+use crate::store::Secret;
 use crate::tasks::Tasks;
 
 const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -79,13 +81,9 @@ async fn serve(mut stream: TcpStream, seen: &Seen) -> std::io::Result<()> {
         }
     };
     let secret = seen.secret.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
-    let is_valid = verify(
-        &secret,
-        header(&head, "webhook-id"),
-        header(&head, "webhook-timestamp"),
-        &body,
-        header(&head, "webhook-signature"),
-    );
+    let signed = (header(&head, "webhook-id"), header(&head, "webhook-timestamp"), header(&head, "webhook-signature"));
+    let secrets: Vec<Secret> = Secret::parse(&secret).into_iter().collect();
+    let is_valid = verify(&secrets, signed, &body, Clock::System.now()).is_ok();
     let (counter, status) = if is_valid { (&seen.verified, "204 No Content") } else { (&seen.wrong, "401 Unauthorized") };
     counter.fetch_add(1, Ordering::Relaxed);
     stream.write_all(format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").as_bytes()).await
