@@ -60,9 +60,6 @@ fn main() -> Result<()> {
         println!("cargo::rerun-if-changed={}", Path::new(&dist).display());
         return prebuilt(Path::new(&dist), &out);
     }
-    if !Path::new("app/package-lock.json").exists() {
-        return placeholder(&out, "its pages are not written yet");
-    }
     let Some(npm) = npm() else {
         if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
             return Err(WAYS_OUT.into());

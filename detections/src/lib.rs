@@ -36,6 +36,9 @@ mod trial;
 mod window;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Engine, RuleStats, Stats};
 pub use finding::{Finding, Kind, Level, Moment};
 pub use lookup::{FieldId, Lookup, ValueRef};

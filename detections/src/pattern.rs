@@ -75,15 +75,6 @@ impl Glob {
         }
     }
 
-    /// The text, where there are no wildcards.
-    pub(crate) fn plain(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [] => Some(""),
-            [Atom::Text(text)] => Some(text),
-            _ => None,
-        }
-    }
-
     /// `*` in front.
     pub(crate) fn open_start(mut self) -> Self {
         if self.0.first() != Some(&Atom::Any) {

@@ -322,7 +322,8 @@ mod tests {
         let mut seed = 7u64;
         for step in 0..50_000u32 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let hash = (seed >> 33) % 900 * 0x9e37_79b9_7f4a_7c15;
+            let hash = (seed >> 33) % 900;
+            let hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let evicted = table.evicted;
             let (slot, count) = table
                 .add(hash, entry(i64::from(step)), step / 100, &window, BOUND)

@@ -9,6 +9,7 @@ use tantivy::columnar::{ColumnType, ColumnarWriter};
 
 use super::Error;
 use super::files::{Draft, Entry, FileMeta, FileWriter};
+use super::query::free_text;
 use super::segment::{
     COLUMNS, IDS, META, Meta, ODD, SCHEMA_VERSION, SHAPE, TIME, WORDS, time_to_column,
 };
@@ -99,14 +100,19 @@ impl Builder {
         self.columns
             .record_numerical(doc, TIME, time_to_column(millis));
         self.columns.record_str(doc, SHAPE, self.shapes.of(event));
-        for value in event.values(Field::Message) {
-            self.text(doc, value, Place::Message);
+        // Words of the message first: those from elsewhere are kept only where it has not the same.
+        for place in [Place::Message, Place::Elsewhere] {
+            for (name, value) in event.fields() {
+                if let Some((text, at)) = free_text(name, value)
+                    && at == place
+                {
+                    self.text(doc, text, place);
+                }
+            }
         }
         for (name, value) in event.fields() {
-            match name {
-                FieldName::Known(Field::Message) => {}
-                FieldName::Known(field) => self.known(doc, *field, value),
-                FieldName::Ext(_) => self.text(doc, value, Place::Elsewhere),
+            if let FieldName::Known(field) = name {
+                self.known(doc, *field, value);
             }
         }
         self.count += 1;
@@ -138,7 +144,7 @@ impl Builder {
             },
             Kind::Keyword => self.odd(doc, field),
             Kind::Id => each_id_form(text, |form| self.ids.push(doc, form.as_bytes())),
-            Kind::Text | Kind::Stored => self.text(doc, value, Place::Elsewhere),
+            Kind::Text | Kind::Stored => {}
         }
     }
 
@@ -159,10 +165,7 @@ impl Builder {
             .record_numerical(doc, ODD, u64::from(field.code()));
     }
 
-    fn text(&mut self, doc: u32, value: &Value<'_>, place: Place) {
-        let Value::Str(text) = value else {
-            return;
-        };
+    fn text(&mut self, doc: u32, text: &str, place: Place) {
         let (words, ids) = (&mut self.words, &mut self.ids);
         each_token(text, &mut self.token, |token, shape| match shape {
             Shape::Word => words.push(doc, token, place),

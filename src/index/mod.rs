@@ -7,9 +7,12 @@
 
 mod aggregate;
 mod build;
+mod docs;
 mod files;
 mod ids;
+mod plan;
 pub mod query;
+mod scan;
 mod search;
 mod segment;
 mod shape;

@@ -1,6 +1,7 @@
 //! The doors: bytes of any sender become Payloads. A door answers for what it takes: it bounds what it
 //! holds, says no before it says yes, and says yes only once the events are durable.
 
+pub mod file;
 pub mod guard;
 pub mod http;
 mod inflate;

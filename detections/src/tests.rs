@@ -1,0 +1,5 @@
+//! Whole-crate tests.
+
+mod conformance;
+mod correlations;
+mod shipped;
