@@ -1,7 +1,8 @@
 //! The log: append, fsync, read. Every reader owns one Offset.
 //!
-//! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything that waited), readers
-//! see only what is durable, and damage is never skipped silently: it is a recorded, counted gap.
+//! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything
+//! that waited), readers see only what is durable, and damage is never skipped silently: it is a
+//! recorded, counted gap.
 
 mod cache;
 mod disk;
@@ -149,8 +150,8 @@ pub struct Status {
 pub struct Wal(Arc<Shared>);
 
 impl Wal {
-    /// Opens the log below the data directory (`<data>/wal`), or begins one: cuts a torn tail, records damage as gaps.
-    /// One process at a time.
+    /// Opens the log below the data directory (`<data>/wal`), or begins one: cuts a torn tail,
+    /// records damage as gaps. One process at a time.
     pub fn open(
         data: &Path,
         options: Options,
@@ -173,8 +174,8 @@ impl Wal {
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Starts the writer; before that, appends wait. It ends after [`Wal::close`], or when shutdown is asked for and no
-    /// batch has come for a second.
+    /// Starts the writer; before that, appends wait. It ends after [`Wal::close`], or when shutdown
+    /// is asked for and no batch has come for a second.
     pub fn start(&self, tasks: &Tasks) -> Result<(), Error> {
         let writer = held(&self.0.writer).take().ok_or(Error::Running)?;
         let shared = self.0.clone();
@@ -182,8 +183,9 @@ impl Wal {
         Ok(())
     }
 
-    /// Appends the events of a batch; resolves when they are durable. Waits while the queue is full.
-    /// After [`Error::Poisoned`] the events are not in the log, except that a crash at that very moment may keep them.
+    /// Appends the events of a batch; resolves when they are durable. Waits while the queue is
+    /// full. After [`Error::Poisoned`] the events are not in the log, except that a crash at that
+    /// very moment may keep them.
     pub async fn append(&self, batch: Batch) -> Result<Appended, Error> {
         if batch.is_empty() {
             return Ok(Appended {
@@ -236,8 +238,8 @@ impl Wal {
         Reader::new(self.0.clone(), from)
     }
 
-    /// The frame that holds an offset, whole; `None` where the event was deleted, lost in a gap or not written yet.
-    /// Blocks.
+    /// The frame that holds an offset, whole; `None` where the event was deleted, lost in a gap or
+    /// not written yet. Blocks.
     pub fn frame_at(&self, offset: Offset) -> Result<Option<Frame>, Error> {
         let frame = self.0.frame_from(offset)?;
         Ok(frame
@@ -245,14 +247,15 @@ impl Wal {
             .map(Frame::whole))
     }
 
-    /// Deletes the oldest segments that are too old or too many, none with events at or behind `keep_from`.
-    /// Returns how many. Blocks.
+    /// Deletes the oldest segments that are too old or too many, none with events at or behind
+    /// `keep_from`. Returns how many. Blocks.
     pub fn enforce_retention(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
         self.0.retain(now, keep_from)
     }
 
-    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For readers that remember more
-    /// events than the log has, because the log's last bytes were damaged; the difference is recorded as a gap.
+    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For
+    /// readers that remember more events than the log has, because the log's last bytes were
+    /// damaged; the difference is recorded as a gap.
     pub fn skip_to(&self, to: Offset) -> Result<(), Error> {
         let mut writer = held(&self.0.writer);
         writer.as_mut().ok_or(Error::Running)?.skip_to(&self.0, to)

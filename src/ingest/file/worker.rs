@@ -1,4 +1,5 @@
-//! The loop of the door, on a thread of its own: look, read, send, wait for the ack, write the positions down.
+//! The loop of the door, on a thread of its own: look, read, send, wait for the ack, write the
+//! positions down.
 
 use std::collections::HashSet;
 use std::fs;

@@ -196,7 +196,8 @@ fn retention_deletes_whole_old_segments_that_nobody_needs() {
     assert_eq!(log.all(), expected(first..300));
     assert!(log.wal.frame_at(Offset(0)).unwrap().is_none());
     assert!(log.wal.status().bytes < before.bytes);
-    // The segment being written goes too, once another one is begun: the log is empty, its offsets go on.
+    // The segment being written goes too, once another one is begun: the log is empty, its offsets
+    // go on.
     log.wal.enforce_retention(later(8), Offset(300)).unwrap();
     log.wait_until(|log| {
         log.wal.enforce_retention(later(8), Offset(300)).unwrap();
