@@ -1,5 +1,23 @@
 //! The log: append, fsync, read. Every reader owns one Offset.
 //!
+//! - Writing (`writer.rs`): one thread, group commit without artificial delay; while one fsync runs,
+//!   the next group gathers in `queue.rs`. After a failed write or fsync appends are refused until a new
+//!   segment could be begun; the log tries by itself.
+//! - On disk (`frame.rs`, `segment.rs`): frames of zstd with CRC32C and the hash of the frame before, in
+//!   segment files named by their first offset. Every byte format is described where it is written.
+//! - Opening (`recovery.rs`): bytes behind the last good frame of the last segment are a torn write that
+//!   was never acknowledged, and are cut. Bytes that a following segment was begun without are the same.
+//!   Anything else that is not a good frame is a gap: recorded in `gaps.json` with place and events
+//!   before anyone reads past it, counted, kept on disk as it is. A frame whose damage shows only when it
+//!   is read becomes a gap then.
+//! - The chain over a gap: the first good frame behind it still carries the hash of the frame that is
+//!   lost, and the chain goes on from there. What is before and what is behind stay provable, the link
+//!   between them is not, and `verify` names the place.
+//! - Reading (`reader.rs`): newest frames from memory, older ones through a small cache, else from the
+//!   files; `state.rs` knows where.
+//! - Deleting (`retention.rs`): whole segments, oldest first. The next segment's header keeps offset and
+//!   hash, so both go on when everything is deleted.
+//!
 //! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything
 //! that waited), readers see only what is durable, and damage is never skipped silently: it is a
 //! recorded, counted gap.
@@ -199,7 +217,10 @@ impl Wal {
         {
             return Err(Error::TooLarge);
         }
-        self.0.queue.append(batch).await
+        self.0
+            .queue
+            .append(batch, &self.0.metrics.wal_append_waits)
+            .await
     }
 
     /// Offset of the oldest event kept.

@@ -281,7 +281,7 @@ impl Writer {
                 shared.disk.sync(&old)
             });
             if let Err(error) = cut {
-                tracing::warn!(%error, "unacknowledged bytes of the log not cut; they are disowned");
+                tracing::warn!(%error, "unacknowledged bytes not cut; they are disowned");
             }
             self.roll(shared)
         });

@@ -23,6 +23,8 @@ mod tail;
 mod worker;
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod tests;
 
 use std::future::Future;

@@ -183,7 +183,7 @@ impl Worker {
         });
         self.tails = tails;
         if is_moved && let Err(error) = self.positions.save(&self.data) {
-            tracing::error!(%error, "positions of followed files not written; a restart would repeat events");
+            tracing::error!(%error, "positions of followed files not written; a restart repeats");
         }
         is_moved
     }
