@@ -145,4 +145,6 @@ impl Redactor {
 }
 
 #[cfg(test)]
+mod eval_tests;
+#[cfg(test)]
 mod tests;

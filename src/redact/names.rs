@@ -147,6 +147,7 @@ const EXACT: &[(Class, &[&str])] = &[
             "storepass",
             "keymaterial",
             "privatekeypem",
+            "privatekeyid",
             "authkey",
             "integrationkey",
             "deploykey",

@@ -5,7 +5,8 @@ use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
 use super::rules;
-use super::spans::Span;
+use super::shapes;
+use super::spans::{Span, Spans};
 use super::tag;
 use super::values;
 use super::{Redactor, numbers};
@@ -170,7 +171,7 @@ impl Redactor {
                     return self.oversize(tally);
                 }
             } else if let Ok(changed) = json::rewrite(self, text, depth + 1, tally) {
-                return changed;
+                return self.without_jwk(text, changed, tally);
             }
         }
         match self.engine.find(text, place) {
@@ -178,6 +179,27 @@ impl Redactor {
             Some(spans) => Some(self.render(text, spans, tally)),
             None => self.oversize(tally),
         }
+    }
+
+    /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to know them.
+    fn without_jwk(
+        &self,
+        text: &[u8],
+        changed: Option<Vec<u8>>,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        if memchr::memmem::find(text, b"\"kty\"").is_none() {
+            return changed;
+        }
+        let seen = changed.as_deref().unwrap_or(text);
+        let mut spans = Spans::new(self.options.value_secrets_max);
+        shapes::jwk(seen, &mut spans);
+        let spans = spans.settle(seen);
+        if spans.is_empty() {
+            return changed;
+        }
+        let clean = self.render(seen, spans, tally);
+        Some(clean)
     }
 
     /// The tag of a value replaced whole because a bound was hit.

@@ -73,9 +73,15 @@ pub(super) fn wrapped_jwt(probe: &Probe<'_>, spans: &mut Spans) {
     }
 }
 
-/// At `"kty"`: every private part of a JSON Web Key (RFC 7518 §6) in the text.
-pub(super) fn jwk(probe: &Probe<'_>, spans: &mut Spans) {
-    let text = probe.text;
+/// At `"kty"`: the private parts of the key.
+pub(super) fn jwk_at(probe: &Probe<'_>, spans: &mut Spans) {
+    if !spans.covers(probe.at, Rank::Known) {
+        jwk(probe.text, spans);
+    }
+}
+
+/// Every private part of JSON Web Keys (RFC 7518 §6) in a text.
+pub(super) fn jwk(text: &[u8], spans: &mut Spans) {
     for at in memchr::memchr_iter(b':', text).take(512) {
         let before = text
             .get(at.saturating_sub(12)..at)

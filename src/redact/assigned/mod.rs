@@ -34,6 +34,8 @@ pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
         return;
     };
     let class = match probe.keys.class(b"", written) {
+        // `KEY` in capitals is a variable or a heading, `key` any word.
+        Class::PairName if written == b"KEY" => Class::Random(Kind::Secret),
         Class::Pass | Class::PairName | Class::PairValue => {
             if !(is_parameter(probe, name.start) && names::is_param(written)) {
                 return;

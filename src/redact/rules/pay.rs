@@ -189,7 +189,7 @@ pub(super) const RULES: &[Rule] = &[
         &["logic.azure.com"],
         r"logic\.azure\.com(?::443)?/workflows/[a-z0-9]{32}/[^\s?]{1,200}\?[^\s]{0,300}sig=([A-Za-z0-9_%-]{40,})",
         &[
-            "https://prod-1.westus.logic.azure.com:443/workflows/<h32>/triggers/manual/paths/invoke?api-version=2016-06-01&sig=<w43>",
+            "https://prod-1.westus.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?api-version=2016-06-01&sig=<w43>",
         ],
     ),
     head(
@@ -300,7 +300,7 @@ pub(super) const RULES: &[Rule] = &[
     head(
         "onesignal",
         &["os_v2_"],
-        r"os_v2_(?:app|org)_[a-z2-7]{40,}",
+        r"os_v2_(?:app|org)_[a-z0-9]{40,}",
         &["os_v2_app_<a103>"],
     ),
     head(

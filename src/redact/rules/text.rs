@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
     ])
     .not(&["cursor eyJpZCI6MTIzLCJjcmVhdGVkX2F0IjoiMjAyNi0xMS0yMSJ9", "keyJar", "eyJust"]),
     row("jwt-base64", &["zxlk", "v3dvz0lb", "wwogicag"], Find::Code(shapes::wrapped_jwt), &[]),
-    row("jwk", &["\"kty\""], Find::Code(shapes::jwk), &[
+    row("jwk", &["\"kty\""], Find::Code(shapes::jwk_at), &[
         r#"{"kty":"EC","crv":"P-256","d":"<w43>"}"#,
         r#"{ "kty": "oct", "k": "<w22>" }"#,
     ]).not(&[r#"{"kty":"RSA","n":"0vx7agoebGcQSuu","e":"AQAB"}"#]),
