@@ -21,7 +21,7 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
 }
 
 /// Whether digits are a card number: an issuer's range, its length, and Luhn.
-/// Ranges are the issuers' published ones: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro.
+/// Ranges are the issuers' published ones: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro, UATP in part.
 pub(super) fn is_card(digits: &[u8]) -> bool {
     let head = |n: usize| {
         digits.iter().take(n).fold(0u32, |head, digit| {
@@ -32,7 +32,7 @@ pub(super) fn is_card(digits: &[u8]) -> bool {
     let fits = match digits.len() {
         13 => digits.first() == Some(&b'4'),
         14 => matches!(three, 300..=305) || matches!(two, 36 | 38 | 39),
-        15 => matches!(two, 34 | 37),
+        15 => matches!(two, 34 | 37) || matches!(four, 1220 | 1800 | 2131),
         16 => {
             digits.first() == Some(&b'4')
                 || matches!(two, 51..=55 | 62 | 65)

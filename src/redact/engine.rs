@@ -300,6 +300,8 @@ fn is_word_start(text: &[u8], at: usize) -> bool {
     match before {
         [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => true,
         [b'\\', b'u', ..] => true,
+        // The end of a terminal's color.
+        [.., b'm'] if before.contains(&0x1b) => true,
         [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
         [.., last] => !last.is_ascii_alphanumeric() && *last != b'_',
         [] => true,

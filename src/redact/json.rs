@@ -34,6 +34,34 @@ pub(super) fn rewrite(
         text,
         at: 0,
         depth,
+        echo: None,
+        copied: 0,
+        out: None,
+        tally: &mut own,
+    };
+    writer.document()?;
+    let out = writer.finish();
+    tally.merge(own);
+    Ok(out)
+}
+
+/// Removes secrets learned elsewhere from the strings of a JSON document; `None` where it holds none.
+///
+/// # Errors
+/// When the text is none, or too deep.
+pub(super) fn echoes(
+    redactor: &Redactor,
+    text: &[u8],
+    secrets: &[Vec<u8>],
+    tally: &mut Tally,
+) -> Result<Option<Vec<u8>>, NotJson> {
+    let mut own = Tally::default();
+    let mut writer = Writer {
+        redactor,
+        text,
+        at: 0,
+        depth: 0,
+        echo: Some(secrets),
         copied: 0,
         out: None,
         tally: &mut own,
@@ -54,6 +82,8 @@ struct Writer<'r, 't> {
     text: &'t [u8],
     at: usize,
     depth: usize,
+    /// Set where only these secrets are removed.
+    echo: Option<&'r [Vec<u8>]>,
     /// Up to where the text has been taken over.
     copied: usize,
     out: Option<Vec<u8>>,
@@ -155,6 +185,9 @@ impl<'t> Writer<'_, 't> {
             .count();
         let place = self.at..self.at + length;
         self.at = place.end;
+        if self.echo.is_some() {
+            return;
+        }
         let digits = self.text.get(place.clone()).unwrap_or_default();
         if let Some(tag) = self.redactor.number(class, digits, self.tally) {
             let mut quoted = vec![b'"'];
@@ -190,6 +223,12 @@ impl<'t> Writer<'_, 't> {
     /// A string as written, redacted and written again; `None` where nothing changes.
     fn redacted(&mut self, written: &[u8], class: Class) -> Option<Vec<u8>> {
         let text = unescape(written);
+        if let Some(secrets) = self.echo {
+            let clean = self.redactor.unlearned(&text, secrets, self.tally)?;
+            let mut out = Vec::with_capacity(clean.len() + 16);
+            escape(&clean, &mut out);
+            return Some(out);
+        }
         let clean = self
             .redactor
             .value(class, &text, Place::Text, self.depth, self.tally)?;
@@ -356,7 +395,7 @@ impl<'t> Writer<'_, 't> {
             .get(name)?
             .strip_prefix(b"\"")?
             .strip_suffix(b"\"")?;
-        let class = self.redactor.engine.keys().class(b"", &unescape(written));
+        let class = self.redactor.engine.keys().announced(&unescape(written));
         (!matches!(class, Class::Pass | Class::PairName | Class::PairValue)).then_some(class)
     }
 
@@ -367,6 +406,7 @@ impl<'t> Writer<'_, 't> {
             text: self.text,
             at: self.at,
             depth: self.depth,
+            echo: None,
             copied: 0,
             out: None,
             tally: &mut Tally::default(),

@@ -126,6 +126,18 @@ impl Keys {
             .unwrap_or(Class::Pass)
     }
 
+    /// The class that the name half of a pair announces; the last of dotted names counts too
+    /// (`http.request.header.cookie`).
+    pub(super) fn announced(&self, name: &[u8]) -> Class {
+        match self.class(b"", name) {
+            Class::Pass => {
+                let last = memchr::memrchr(b'.', name).map_or(0, |dot| dot + 1);
+                self.class(b"", name.get(last..).unwrap_or_default())
+            }
+            class => class,
+        }
+    }
+
     /// The class of a dotted path: that of its last name, unless a name before it denies all below.
     /// `None` where `clean` refuses the name itself; such a name is asked again each time.
     pub(super) fn path(&self, path: &[u8], clean: impl FnOnce(&[u8]) -> bool) -> Option<Class> {

@@ -103,6 +103,7 @@ const EXACT: &[(Class, &[&str])] = &[
             "userpw",
             "dbpw",
             "psw",
+            "pw",
             "pswd",
             "passwort",
             "contrasena",
@@ -460,6 +461,7 @@ const TAILS: &[(&str, Class)] = &[
     ("passwd", Class::Secret(Kind::Password)),
     ("passphrase", Class::Secret(Kind::Password)),
     ("passcode", Class::Secret(Kind::Password)),
+    ("pass", Class::Secret(Kind::Password)),
     ("pwd", Class::Secret(Kind::Password)),
     ("passw", Class::Secret(Kind::Password)),
     ("secretaccess", Class::Secret(Kind::Secret)),
@@ -483,7 +485,7 @@ const TAILS: &[(&str, Class)] = &[
     ("credentials", Class::Secret(Kind::Secret)),
     ("credential", Class::Random(Kind::Secret)),
     ("authorization", Class::Scheme),
-    ("setcookie", Class::Cookie),
+    ("cookie", Class::Cookie),
     ("sessionid", Class::Secret(Kind::Session)),
     ("sessid", Class::Secret(Kind::Session)),
     ("sessioncookie", Class::Secret(Kind::Session)),
@@ -504,6 +506,8 @@ const TAILS: &[(&str, Class)] = &[
     ("creds", Class::Random(Kind::Secret)),
     ("pat", Class::Random(Kind::Token)),
     ("key", Class::Random(Kind::Secret)),
+    ("access", Class::Random(Kind::Secret)),
+    ("private", Class::Random(Kind::Secret)),
 ];
 
 /// Ends that say nothing about the kind.
@@ -732,6 +736,15 @@ const PASS_TAILS: &[&str] = &[
     "cost",
     "price",
     "usagetokens",
+    "bypass",
+    "compass",
+    "surpass",
+    "trespass",
+    "underpass",
+    "lastpass",
+    "multipass",
+    "firstpass",
+    "secondpass",
 ];
 
 /// Beginnings of names that describe a secret.

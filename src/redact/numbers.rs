@@ -138,7 +138,7 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
         let [a, b, c, d1, e, f, d2, g, h, i, j] = window else {
             continue;
         };
-        let separated = *d1 == b'-' && *d2 == b'-';
+        let separated = d1 == d2 && (*d1 == b'-' || *d1 == b' ' && is_alone(text, &run));
         if !separated
             || ![a, b, c, e, f, g, h, i, j]
                 .into_iter()
@@ -159,6 +159,19 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
             spans.push(at..at + 11, "ssn", Rank::Known);
         }
     }
+}
+
+/// Whether a run is all there is, or a word for the number stands before it: three numbers with room between them
+/// stand in many a log line.
+fn is_alone(text: &[u8], run: &Range<usize>) -> bool {
+    let before = text
+        .get(run.start.saturating_sub(32)..run.start)
+        .unwrap_or_default();
+    let before = before.to_ascii_lowercase();
+    run.len() == text.len()
+        || [&b"ssn"[..], b"social"]
+            .iter()
+            .any(|word| memchr::memmem::find(&before, word).is_some())
 }
 
 /// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or at its end.
@@ -269,6 +282,9 @@ mod tests {
     #[test]
     fn social_security_numbers_need_valid_parts() {
         check("ssn 123-45-6789.", &["123-45-6789"]);
+        check("078 05 1123", &["078 05 1123"]);
+        check("SSN is 078 05 1123 here", &["078 05 1123"]);
+        check("GET 200 12 3456 ok", &[]);
         check(
             "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
             &[],

@@ -78,6 +78,9 @@ impl Redactor {
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
         match class {
+            Class::Secret(Kind::Connection) if !values::is_connection(text) => {
+                self.clean(text, place, depth, tally)
+            }
             Class::Secret(kind) => self.whole(kind, text, tally),
             Class::Random(kind) if check::is_random(text) => self.whole(kind, text, tally),
             Class::Scheme => {
@@ -240,10 +243,23 @@ impl Redactor {
     }
 
     /// A value without the secrets learned elsewhere in its event.
-    pub(super) fn unlearned(&self, text: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
-        let learned = std::mem::take(&mut tally.learned);
+    pub(super) fn unlearned(
+        &self,
+        text: &[u8],
+        secrets: &[Vec<u8>],
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        if !secrets.iter().any(|secret| may_hold(text, secret)) {
+            return None;
+        }
+        // Inside JSON a secret is looked for in what the strings say, not in how they are written.
+        if let Some(b'{' | b'[') = text.trim_ascii_start().first()
+            && let Ok(changed) = json::echoes(self, text, secrets, tally)
+        {
+            return changed;
+        }
         let mut current: Option<Vec<u8>> = None;
-        for secret in &learned {
+        for secret in secrets {
             let seen = current.as_deref().unwrap_or(text);
             let mut out = Vec::new();
             let mut copied = 0;
@@ -257,7 +273,11 @@ impl Redactor {
                 current = Some(out);
             }
         }
-        tally.learned = learned;
         current
     }
+}
+
+/// Whether a text holds a secret, as it is or behind escapes.
+fn may_hold(text: &[u8], secret: &[u8]) -> bool {
+    memchr::memchr(b'\\', text).is_some() || memchr::memmem::find(text, secret).is_some()
 }

@@ -41,7 +41,8 @@ pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8]) -> Cow<'t, [u8]> {
         return Cow::Borrowed(line);
     }
     let mut clean = clean.unwrap_or_else(|| line.to_vec());
-    if let Some(again) = redactor.unlearned(&clean, &mut tally) {
+    let secrets = std::mem::take(&mut tally.learned);
+    if let Some(again) = redactor.unlearned(&clean, &secrets, &mut tally) {
         clean = again;
     }
     redactor.count(&tally);
@@ -161,7 +162,7 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
             let keys = redactor.engine.keys();
             let is_name =
                 !half.contains('.') && keys.class(b"", half.as_bytes()) == Class::PairName;
-            is_name.then(|| keys.class(b"", text.as_bytes()))
+            is_name.then(|| keys.announced(text.as_bytes()))
         }
         _ => None,
     })
@@ -169,12 +170,13 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
 }
 
 fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
-    if tally.learned.is_empty() {
+    let secrets = std::mem::take(&mut tally.learned);
+    if secrets.is_empty() {
         return;
     }
     for (_, value) in event.fields_mut() {
         if let Value::Str(text) = value
-            && let Some(clean) = redactor.unlearned(text.as_bytes(), tally)
+            && let Some(clean) = redactor.unlearned(text.as_bytes(), &secrets, tally)
         {
             *text = lossless(clean).into();
         }

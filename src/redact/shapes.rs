@@ -28,7 +28,11 @@ pub(super) fn jwt(probe: &Probe<'_>, spans: &mut Spans) {
     }
     let first = run(text, probe.at);
     let head = text.get(probe.at..probe.at + first).unwrap_or_default();
-    if head.len() < 16 || !check::is_jose_header(head) {
+    // A second part that is JSON too makes a token whatever the header names.
+    let is_followed = text
+        .get(probe.at + first..)
+        .is_some_and(|rest| rest.starts_with(b".ey"));
+    if head.len() < 16 || !(is_followed || check::is_jose_header(head)) {
         return;
     }
     let mut end = probe.at + first;
@@ -68,7 +72,8 @@ pub(super) fn wrapped_jwt(probe: &Probe<'_>, spans: &mut Spans) {
     let mut plain = [0u8; 512];
     let decoded = encoding::base64_into(encoded, &mut plain);
     let plain = plain.get(..decoded).unwrap_or_default();
-    if plain.len() >= 16 && check::is_jose_header(plain) {
+    let is_followed = plain.starts_with(b"ey") && memchr::memmem::find(plain, b".ey").is_some();
+    if plain.len() >= 16 && (is_followed || check::is_jose_header(plain)) {
         spans.push(probe.at..probe.at + length, "jwt", Rank::Known);
     }
 }

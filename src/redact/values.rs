@@ -32,6 +32,11 @@ pub(super) fn behind_scheme(text: &[u8], value: Range<usize>) -> Range<usize> {
     if end > start { start..end } else { value }
 }
 
+/// Whether a value says how to connect: `dsn` is also a delivery status.
+pub(super) fn is_connection(value: &[u8]) -> bool {
+    value.contains(&b'=') || value.contains(&b'@') || memchr::memmem::find(value, b"://").is_some()
+}
+
 /// Attributes of `Set-Cookie` (RFC 6265bis), which tell nothing secret.
 const ATTRIBUTES: &[&[u8]] = &[
     b"path",

@@ -29,28 +29,43 @@ enum Sign {
 /// Looks at the name around a keyword and at what is assigned to it.
 pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
     let text = probe.text;
-    let name = name_around(text, probe.at);
-    let Some(written) = text.get(name.clone()) else {
+    let mut name = name_around(text, probe.at);
+    let Some(mut written) = text.get(name.clone()) else {
         return;
     };
-    let class = match probe.keys.class(b"", written) {
+    let mut class = probe.keys.class(b"", written);
+    if class == Class::Pass
+        && let Some(short) = before_dash(text, probe.at, &name)
+    {
+        (name, written) = (short.clone(), text.get(short).unwrap_or_default());
+        class = probe.keys.class(b"", written);
+    }
+    if written.len() <= 3 && !is_apart(text, name.start) {
+        return;
+    }
+    let is_parameter = is_parameter(probe, name.start);
+    let class = match class {
+        _ if is_parameter && names::is_param(written) => Class::Secret(Kind::Token),
         // `KEY` in capitals is a variable or a heading, `key` any word.
         Class::PairName if written == b"KEY" => Class::Random(Kind::Secret),
-        Class::Pass | Class::PairName | Class::PairValue => {
-            if !(is_parameter(probe, name.start) && names::is_param(written)) {
-                return;
-            }
-            Class::Secret(Kind::Token)
+        Class::PairName
+            if written.eq_ignore_ascii_case(b"key") && is_long_assignment(text, &name) =>
+        {
+            Class::Random(Kind::Secret)
         }
+        Class::Pass | Class::PairName | Class::PairValue => return,
         class => class,
     };
-    let Some((sign, start)) = sign_behind(text, &name) else {
+    let Some((mut sign, start)) = sign_behind(text, &name) else {
         return;
     };
     let (value, is_quoted) = value_from(text, start, sign);
     let Some(written) = text.get(value.clone()) else {
         return;
     };
+    if sign == Sign::Room && is_flag(text, name.start) && check::mixed(written) {
+        sign = Sign::Equals;
+    }
     match class {
         Class::Cookie if sign != Sign::Room => cookies(text, value, spans),
         Class::Scheme if sign != Sign::Room => {
@@ -111,6 +126,41 @@ fn name_around(text: &[u8], at: usize) -> Range<usize> {
     start..end
 }
 
+/// The name up to a dash behind the keyword: `tokenSECRET-abc123…` is a name and its value.
+fn before_dash(text: &[u8], at: usize, name: &Range<usize>) -> Option<Range<usize>> {
+    let tail = text.get(at..name.end)?;
+    let dash = memchr::memchr(b'-', tail)?;
+    Some(name.start..at + dash)
+}
+
+/// Whether a short name stands for itself: `PW:` inside an encoded line does not.
+fn is_apart(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    before.is_none_or(|b| b.is_ascii_whitespace() || b",;{(\"'`&?#-|[<>/\\".contains(b))
+}
+
+/// `--password` and `-Password` of a command line.
+fn is_flag(text: &[u8], start: usize) -> bool {
+    let before = text.get(start.saturating_sub(3)..start).unwrap_or_default();
+    matches!(
+        before,
+        [b'-'] | [b'-', b'-'] | [.., b' ' | b'\n', b'-'] | [b' ' | b'\n', b'-', b'-']
+    )
+}
+
+/// `key = …` where what is assigned is too long and too mixed for a word and is no hash.
+fn is_long_assignment(text: &[u8], name: &Range<usize>) -> bool {
+    let Some((Sign::Equals, start)) = sign_behind(text, name) else {
+        return false;
+    };
+    let value = value_from(text, start, Sign::Equals).0;
+    let value = text.get(value).unwrap_or_default();
+    value.len() >= 32
+        && check::is_random(value)
+        && !value.iter().all(u8::is_ascii_hexdigit)
+        && !check::is_uuid(value)
+}
+
 /// Whether a name stands where a parameter of a query or a fragment stands.
 fn is_parameter(probe: &Probe<'_>, start: usize) -> bool {
     match start.checked_sub(1).and_then(|at| probe.text.get(at)) {
@@ -153,11 +203,15 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
             })?;
             Sign::Equals
         }
+        _ if room > 0 && closing == 0 && is_quoted_sentence(text, at) => {
+            at += 3;
+            Sign::Equals
+        }
         _ if closing > 0 && room > 0 => {
             at = behind_value_word(text, at)?;
             Sign::Equals
         }
-        (Some(b'-'), Some(next)) if room == 0 && closing == 0 && next.is_ascii_digit() => {
+        (Some(b'-'), Some(next)) if room == 0 && closing == 0 && next.is_ascii_alphanumeric() => {
             at += 1;
             Sign::Room
         }
@@ -168,6 +222,12 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
     let room = if sign == Sign::Room { 2 } else { 24 };
     skip(text, &mut at, room, |b| b.is_ascii_whitespace());
     Some((sign, at))
+}
+
+/// `… is 'x'`: the quote says where the value begins.
+fn is_quoted_sentence(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    matches!(rest, [b'i', b's', b' ', b'"' | b'\'' | b'`', ..])
 }
 
 /// Behind `value =`, `"value":` and the like, as in the other half of a pair.
@@ -286,6 +346,7 @@ fn is_secret(value: &[u8], kind: Kind, is_weak: bool, sign: Sign, is_quoted: boo
                     .all(|b| b.is_ascii_digit() || b" -".contains(b))
                 || check::is_random(value)
         }
+        Kind::Connection => values::is_connection(value),
         Kind::Card | Kind::Bank | Kind::Ssn => {
             value.iter().filter(|b| b.is_ascii_digit()).count() >= 6
         }

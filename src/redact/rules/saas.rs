@@ -69,8 +69,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     head(
         "posthog",
-        &["phc_", "phx_", "phs_"],
-        r"ph[cxs]_[A-Za-z0-9_-]{30,}",
+        &["phc_", "phx_", "phs_", "pha_", "phr_"],
+        r"ph[a-z]_[A-Za-z0-9_-]{30,}",
         &["phc_<A43>", "phs_<A47>"],
     )
     .word(),
@@ -82,8 +82,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     head(
         "launchdarkly",
-        &["sdk-", "api-", "mob-", "launchdarkly-secret-"],
-        r"(?:sdk|api|mob|launchdarkly-secret)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        &["sdk-", "api-", "mob-", "launchdarkly-secret-", "launchdarkly-private-"],
+        r"(?:sdk|api|mob|launchdarkly-(?:secret|private))-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         &["sdk-<h8>-<h4>-<h4>-<h4>-<h12>"],
     )
     .word(),

@@ -18,6 +18,11 @@ pub(super) const RULES: &[Rule] = &[
         r#"{"kty":"EC","crv":"P-256","d":"<w43>"}"#,
         r#"{ "kty": "oct", "k": "<w22>" }"#,
     ]).not(&[r#"{"kty":"RSA","n":"0vx7agoebGcQSuu","e":"AQAB"}"#]),
+    head("jwk-part", &["\"d\":", "\"d\" :", "\"k\":", "\"k\" :"], r#""[dk]"\s{0,2}:\s{0,2}"([A-Za-z0-9_-]{22,4000})""#, &["\"d\": \"<w43>\""])
+        .rank(Rank::Shape)
+        .checked(check::is_random)
+        .not(&[r#""k":"short""#]),
+    head("network-credential", &["networkcredential("], r#"(?i)networkcredential\(\s{0,2}"[^"]{0,128}",\s{0,2}"([^"]{4,256})""#, &["NetworkCredential(\"ci\", \"<A27>\")"]).rank(Rank::Context),
     row("private-key", &["private key"], Find::Code(shapes::pem), &[
         "-----BEGIN RSA PRIVATE KEY-----\n<b64>\n<b64>\n-----END RSA PRIVATE KEY-----",
         r"-----BEGIN OPENSSH PRIVATE KEY-----\n<b64>\n<b40>\n-----END OPENSSH PRIVATE KEY-----\n",
@@ -74,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
     ])
     .rank(Rank::Context)
     .not(&["/confirm/orders-2026-11-21/overview", "/reset/9d8f7a6b-1111-4222-8333-444455556666"]),
-    head("curl-user", &["-u ", "--user ", "-u'", "-u\"", "--user="], r#"(?:-u|--user)[\s=]{0,3}["']?[^\s:"'/]{1,64}:([^\s"']{3,128})"#, &["curl -u elastic:<A12> https://x", "curl --user 'bob:<A12>' x"])
+    head("curl-user", &["-u ", "--user ", "-u'", "-u\"", "--user="], r#"(?:-u|--user)[\s=]{0,3}["']?[^\s:"'/]{0,64}:([^\s"']{3,128})"#, &["curl -u elastic:<A12> https://x", "curl --user 'bob:<A12>' x"])
         .word()
         .rank(Rank::Context)
         .checked(is_password)
@@ -99,13 +104,16 @@ pub(super) const RULES: &[Rule] = &[
         "Cookie: sid=<A24>; theme=<A8>",
         "weatherstack KEY <h32>",
         "exoscale_token: <A40>",
+        "mysqladmin --password <A10>",
+        "the password is '<A9>'",
+        "cloudplanSECRET-<A32>",
         "setopt(CURLOPT_XOAUTH2_BEARER, \"<A40>\")",
     ])
     .rank(Rank::Context)
     .not(&[
         "token_type=bearer", "max_tokens=4096", "password policy check passed", "password: must be longer",
         "token validated for principal", "secret_name: db-main", "sort_key=created_at", "password=${DB_PASSWORD}",
-        "password=null", "cache key user:12345:profile", "next_page_token=", "key=value", "Invalid token: expired",
+        "password=null", "cache key user:12345:profile", "next_page_token=", "key=value", "dsn=2.0.0", "access denied", "key-value store of orders", "the password is required", "my-password-reset job", "Invalid token: expired",
         "code=404", "author=John", "pinned: true", "session started", "public_key = \"9Cnzj4p4WGeKLs1Pt8QuKUpRKfFLfRYC9AIKjbJTWit\"",
         "X-API-Name\": \"NRG0-Hermes-INTERNAL-API", "IceSSL.KeyFile=s_rsa1024_priv.pem", "credentialsId: 'ff083f76-7804-4ef1-80e4-fe975bb9141b'",
     ]),
