@@ -174,6 +174,7 @@ metrics! {
     detect_lag: Histogram "wardline_detect_lag_seconds" "From receipt of an event to the rules having seen it.";
     alerts_opened: Counter "wardline_alerts_opened_total" "Alerts opened.";
     alerts_updated: Counter "wardline_alerts_updated_total" "Alerts updated by more evidence.";
+    alerts_evicted: Counter "wardline_alerts_evicted_total" "Alerts removed at the bound, before their retention ended.";
     deliveries_sent: Counter "wardline_deliveries_sent_total" "Deliveries answered with 2xx.";
     deliveries_retried: Counter "wardline_deliveries_retried_total" "Delivery attempts that will be tried again.";
     deliveries_failed: Counter "wardline_deliveries_failed_total" "Deliveries given up.";
