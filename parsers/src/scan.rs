@@ -1,0 +1,1 @@
+//! Shared scanning of JSON bytes.
