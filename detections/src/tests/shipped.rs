@@ -35,6 +35,12 @@ fn shipped_rules_load_and_their_tests_pass() {
     let reports = set.run_tests();
     assert!(reports.len() > 30);
     for report in reports {
-        assert_eq!(report.failure, None, "{}: {}", set.rules()[report.rule].title, report.test);
+        assert_eq!(
+            report.failure,
+            None,
+            "{}: {}",
+            set.rules()[report.rule].title,
+            report.test
+        );
     }
 }
