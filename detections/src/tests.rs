@@ -2,4 +2,5 @@
 
 mod conformance;
 mod correlations;
+mod properties;
 mod shipped;

@@ -1,5 +1,7 @@
 //! Bytes in, clean events out: parse, normalize, enrich, redact, then the log. Pure up to the log.
 
+mod normalize;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,6 +9,8 @@ use bytes::Bytes;
 use wardline_parsers::Format;
 
 use crate::model::{Offset, Timestamp};
+
+pub use normalize::{Cidr, SensitiveRoute};
 
 /// A body a door has received, decompressed and authenticated.
 #[derive(Clone, Debug)]

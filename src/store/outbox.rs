@@ -231,6 +231,11 @@ impl Store {
         self.0.outbox_signal.notified().await;
     }
 
+    /// A message id for something that is sent without being stored.
+    pub fn fresh_message_id(&self) -> Result<String, Error> {
+        ids::fresh("msg_", self.0.clock.now())
+    }
+
     /// Deliveries whose time has come: the oldest `per_endpoint` of each endpoint that is enabled and not held.
     pub fn due(&self, per_endpoint: usize) -> Result<Vec<DueDelivery>, Error> {
         let now = self.0.clock.now();
@@ -350,7 +355,7 @@ impl Store {
     }
 
     /// Sets the gauge of waiting deliveries.
-    pub(super) fn show_pending(&self) -> Result<(), Error> {
+    pub fn show_pending(&self) -> Result<(), Error> {
         let limit = self.options().endpoints_max;
         let rows: Vec<(Vec<u8>, super::EndpointHealth)> = self.view(|tx| {
             tx.records(
@@ -447,7 +452,7 @@ fn settle(
     } else {
         health.failing_since = health.failing_since.or(Some(now));
         health.hold_until = health.hold_until.max(settlement.hold_until);
-        let is_lost = settlement.verdict == Verdict::Exhausted;
+        let is_lost = matches!(settlement.verdict, Verdict::Exhausted | Verdict::Aborted);
         health.exhausted = health.exhausted.saturating_add(u64::from(is_lost));
     }
     endpoints::write_health(tx, endpoint_id, &health)?;

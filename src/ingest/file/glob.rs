@@ -2,7 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// All paths that match, at most `paths_max`, in order. A pattern without `*` and `?` is itself, if it exists.
+/// All paths that match, at most `paths_max`, in order. A pattern without `*` and `?` is itself, if
+/// it exists.
 pub(super) fn expand(pattern: &str, paths_max: usize) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in Path::new(pattern).components() {

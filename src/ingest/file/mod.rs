@@ -1,23 +1,29 @@
-//! The door of followed files: reads what is appended to log files, line by line, through rotation and restarts.
+//! The door of followed files: reads what is appended to log files, line by line, through rotation
+//! and restarts.
 //!
-//! A file is known by its device, inode and first bytes, not by its name. How far it was read is written to
-//! `<data>/files.json` only after the log has acknowledged the events, so a crash loses nothing; it may repeat what was
-//! acknowledged after the last write of that file, at most one chunk per followed file. (Never repeating would need
-//! the position in the same write as the events.)
+//! A file is known by its device, inode and first bytes, not by its name. How far it was read is
+//! written to `<data>/files.json` only after the log has acknowledged the events, so a crash loses
+//! nothing; it may repeat what was acknowledged after the last write of that file, at most one
+//! chunk per followed file. (Never repeating would need the position in the same write as the
+//! events.)
 //!
-//! Rotation by renaming: the old file is read to its end before it is let go, also when it was renamed while Wardline
-//! was down, as long as it stays in its folder. Rotation by copying and truncating: reading begins anew when the file
-//! is shorter than what was read or begins with other bytes; what is written between the last look and the truncation is
-//! lost by that way of rotating, whoever reads. The last line waits for its newline. A line over the bound is cut there
-//! and flagged by the parser, which sees one byte too many; its rest is left out.
+//! Rotation by renaming: the old file is read to its end before it is let go, also when it was
+//! renamed while Wardline was down, as long as it stays in its folder. Rotation by copying and
+//! truncating: reading begins anew when the file is shorter than what was read or begins with other
+//! bytes; what is written between the last look and the truncation is lost by that way of rotating,
+//! whoever reads. The last line waits for its newline. A line over the bound is cut there and
+//! flagged by the parser, which sees one byte too many; its rest is left out.
 //!
-//! A pattern should not match the rotated copies (`*.log`, not `*.log*`): a copy is a new file, and read as one.
+//! A pattern should not match the rotated copies (`*.log`, not `*.log*`): a copy is a new file, and
+//! read as one.
 
 mod glob;
 mod positions;
 mod tail;
 mod worker;
 
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +50,8 @@ pub struct Options {
     pub poll_interval_ms: u64,
     /// Bytes read from a file and sent on at once.
     pub chunk_bytes_max: usize,
-    /// A longer line is cut. Not below the parser's bound of a record, or cut lines are not flagged.
+    /// A longer line is cut. Not below the parser's bound of a record, or cut lines are not
+    /// flagged.
     pub line_bytes_max: usize,
     /// Files followed at a time, and positions remembered.
     pub files_max: usize,
@@ -95,8 +102,8 @@ pub struct Place<'a> {
     pub clock: Clock,
 }
 
-/// Follows the files until shutdown; `submit` hands a payload to the pipeline. Must be called on a runtime.
-/// Does nothing where nothing is to be followed.
+/// Follows the files until shutdown; `submit` hands a payload to the pipeline. Must be called on a
+/// runtime. Does nothing where nothing is to be followed.
 pub fn start<S, F>(options: Options, place: &Place<'_>, submit: S, tasks: &Tasks) -> io::Result<()>
 where
     S: Fn(Payload) -> F + Send + 'static,

@@ -65,7 +65,8 @@ impl Tail {
         })
     }
 
-    /// What comes next; `None` where nothing is to be sent. `is_final`: the last line needs no newline any more.
+    /// What comes next; `None` where nothing is to be sent. `is_final`: the last line needs no
+    /// newline any more.
     pub(super) fn read(
         &mut self,
         chunk_bytes_max: usize,

@@ -1,4 +1,5 @@
-//! The loop of the door, on a thread of its own: look, read, send, wait for the ack, write the positions down.
+//! The loop of the door, on a thread of its own: look, read, send, wait for the ack, write the
+//! positions down.
 
 use std::collections::HashSet;
 use std::fs;
@@ -182,7 +183,7 @@ impl Worker {
         });
         self.tails = tails;
         if is_moved && let Err(error) = self.positions.save(&self.data) {
-            tracing::error!(%error, "positions of followed files not written; a restart would repeat events");
+            tracing::error!(%error, "positions of followed files not written; a restart repeats");
         }
         is_moved
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod disk;
 mod findings;
 mod outbox;
 

@@ -24,7 +24,7 @@ fn writer() {
     let mut out = std::io::stdout();
     for number in first.. {
         let key = number.to_be_bytes();
-        let value = vec![u8::try_from(number % 251).unwrap(); 200];
+        let value = [u8::try_from(number % 251).unwrap(); 200];
         let changes: Vec<_> = TABLES
             .iter()
             .map(|table| (*table, &key[..], Some(&value[..])))

@@ -10,8 +10,11 @@ use proptest::prelude::*;
 
 use super::{Batch, Direction, Engine, Kind, Range, Table};
 
+/// Table, key and value; `None` deletes.
+type Change<'a> = (Table, &'a [u8], Option<&'a [u8]>);
+
 /// A batch from its changes.
-fn batch(changes: &[(Table, &[u8], Option<&[u8]>)]) -> Batch {
+fn batch(changes: &[Change<'_>]) -> Batch {
     let mut batch = Batch::default();
     for (table, key, value) in changes {
         batch
