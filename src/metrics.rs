@@ -179,6 +179,7 @@ metrics! {
     deliveries_sent: Counter "wardline_deliveries_sent_total" "Deliveries answered with 2xx.";
     deliveries_retried: Counter "wardline_deliveries_retried_total" "Delivery attempts that will be tried again.";
     deliveries_failed: Counter "wardline_deliveries_failed_total" "Deliveries given up.";
+    deliveries_skipped: Counter "wardline_deliveries_skipped_total" "Deliveries not queued because too many waited for the endpoint.";
     deliveries_pending: Gauge "wardline_deliveries_pending" "Deliveries waiting.";
     http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
     http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";

@@ -272,13 +272,17 @@ fn failure(error: &reqwest::Error) -> Failure {
         if let Some(failure) = inner.downcast_ref::<Failure>() {
             return *failure;
         }
-        let boxed = inner
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if inner.is::<rustls::Error>() || boxed.is_some_and(|boxed| boxed.is::<rustls::Error>()) {
+        if inner.is::<rustls::Error>() {
             return Failure::Tls;
         }
-        cause = inner.source();
+        // The source of an I/O error is the source of the error inside it, not that error itself.
+        cause = match inner
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(boxed) => Some(boxed),
+            None => inner.source(),
+        };
     }
     match () {
         () if error.is_timeout() => Failure::Timeout,

@@ -303,9 +303,9 @@ fn jitter_permille() -> u32 {
 /// What is under way.
 #[derive(Default)]
 struct Flight {
-    /// Ends with the loop that owns it; each task names its delivery when it ends.
+    /// They end with the loop that owns them.
     tasks: JoinSet<()>,
-    deliveries: HashMap<tokio::task::Id, (String, String)>,
+    deliveries: HashMap<tokio::task::Id, DueDelivery>,
     /// The endpoint served last: the next round begins behind it.
     last_endpoint: String,
 }
@@ -313,24 +313,46 @@ struct Flight {
 impl Flight {
     fn per_endpoint(&self) -> HashMap<&str, usize> {
         let mut counts = HashMap::new();
-        for (endpoint, _) in self.deliveries.values() {
-            let count: &mut usize = counts.entry(endpoint.as_str()).or_default();
+        for due in self.deliveries.values() {
+            let count: &mut usize = counts.entry(due.endpoint.id.as_str()).or_default();
             *count = count.saturating_add(1);
         }
         counts
     }
 
-    /// Forgets a task that has ended.
-    fn ended(&mut self, result: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
-        let id = match result {
-            Ok((id, ())) => id,
-            Err(error) => {
-                tracing::error!("a delivery ended abnormally and is made again");
-                error.id()
+    /// Forgets a task that has ended; returns its delivery where it panicked.
+    fn ended(
+        &mut self,
+        result: Result<(tokio::task::Id, ()), tokio::task::JoinError>,
+    ) -> Option<DueDelivery> {
+        match result {
+            Ok((id, ())) => {
+                self.deliveries.remove(&id);
+                None
             }
-        };
-        self.deliveries.remove(&id);
+            Err(error) => self.deliveries.remove(&error.id()),
+        }
     }
+
+    fn start(&mut self, due: DueDelivery, run: impl Future<Output = ()> + Send + 'static) {
+        let task = self.tasks.spawn(run);
+        self.deliveries.insert(task.id(), due);
+    }
+}
+
+/// A panic is a failed attempt like any other, or the delivery would be made again at once and for ever.
+fn settle_panicked(notifier: &Notifier, flight: &mut Flight, due: DueDelivery) {
+    tracing::error!("a delivery ended abnormally");
+    let now = notifier.0.parts.clock.now();
+    let decision = decide(
+        Outcome::Failed(Failure::Broken),
+        due.number,
+        now,
+        jitter_permille(),
+    );
+    let settlement = unsendable(&due, decision.verdict, "internal", now);
+    let worker = notifier.clone();
+    flight.start(due, async move { worker.settle(settlement).await });
 }
 
 async fn run(notifier: Notifier, mut shutdown: Shutdown) {
@@ -344,7 +366,11 @@ async fn run(notifier: Notifier, mut shutdown: Shutdown) {
         tokio::select! {
             () = shutdown.requested() => {}
             () = notifier.0.parts.store.outbox_changed() => {}
-            Some(result) = flight.tasks.join_next_with_id() => flight.ended(result),
+            Some(result) = flight.tasks.join_next_with_id() => {
+                if let Some(due) = flight.ended(result) {
+                    settle_panicked(&notifier, &mut flight, due);
+                }
+            }
             () = tokio::time::sleep(poll) => {}
         }
     }
@@ -371,10 +397,8 @@ async fn start_due(notifier: &Notifier, flight: &mut Flight) {
     };
     for due in chosen(due, flight, room, options.concurrency_per_endpoint_max) {
         flight.last_endpoint.clone_from(&due.endpoint.id);
-        let name = (due.endpoint.id.clone(), due.message_id.clone());
-        let worker = notifier.clone();
-        let task = flight.tasks.spawn(async move { worker.attempt(due).await });
-        flight.deliveries.insert(task.id(), name);
+        let (worker, mine) = (notifier.clone(), due.clone());
+        flight.start(due, async move { worker.attempt(mine).await });
     }
 }
 
@@ -388,7 +412,7 @@ fn chosen(
     let under_way: HashSet<(&str, &str)> = flight
         .deliveries
         .values()
-        .map(|(endpoint, message)| (endpoint.as_str(), message.as_str()))
+        .map(|due| (due.endpoint.id.as_str(), due.message_id.as_str()))
         .collect();
     let mut counts = flight.per_endpoint();
     let mut ranked: Vec<((usize, bool, usize), &DueDelivery)> = Vec::new();

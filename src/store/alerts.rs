@@ -231,10 +231,9 @@ fn remove(tx: &mut Tx<'_>, alert: &Alert, history: u64) -> Result<(), Error> {
 }
 
 /// Makes room for one more alert: the oldest closed one of the first few goes, or else the oldest.
-/// Returns whether one went.
-pub(super) fn make_room(tx: &mut Tx<'_>, max: u64) -> Result<bool, Error> {
+pub(super) fn make_room(tx: &mut Tx<'_>, max: u64) -> Result<(), Error> {
     if counts(tx)?.total() < max {
-        return Ok(false);
+        return Ok(());
     }
     let rows: Vec<(Vec<u8>, IndexRow)> = tx.records(
         Table::AlertsByTime,
@@ -242,18 +241,18 @@ pub(super) fn make_room(tx: &mut Tx<'_>, max: u64) -> Result<bool, Error> {
         Direction::Forward,
         CHUNK,
     )?;
-    let closed = rows
-        .iter()
-        .find(|(_, row)| row.0 == Status::Closed)
-        .or(rows.first());
-    let Some((key, _)) = closed else {
-        return Ok(false);
+    let is_closed = |(_, row): &&(Vec<u8>, IndexRow)| row.0 == Status::Closed;
+    let Some((key, _)) = rows.iter().find(is_closed).or(rows.first()) else {
+        return Ok(());
     };
+    tx.effects().evicted += 1;
     match tx.record::<Stored>(Table::Alerts, key.get(8..).unwrap_or_default())? {
-        Some(old) => remove(tx, &old.alert, old.history)?,
-        None => tx.delete(Table::AlertsByTime, &key.clone()),
+        Some(old) => remove(tx, &old.alert, old.history),
+        None => {
+            tx.delete(Table::AlertsByTime, key);
+            Ok(())
+        }
     }
-    Ok(true)
 }
 
 /// Removes alerts closed before `before`. Returns where to go on, `None` at the end.

@@ -280,7 +280,7 @@ impl Store {
                 let mut health = health(tx, id)?;
                 (health.failing_since, health.hold_until, health.exhausted) = (None, None, 0);
                 write_health(tx, id, &health)?;
-                tx.wake_outbox();
+                tx.effects().wakes_outbox = true;
             }
             write(tx, &endpoint)?;
             Ok(endpoint)

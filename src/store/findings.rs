@@ -85,21 +85,14 @@ impl Store {
         changes: &[AlertChange],
         now: Timestamp,
     ) -> Result<Committed, Error> {
-        let (committed, evicted) = self.update(|tx| {
+        let committed = self.update(|tx| {
             let mut committed = Committed::default();
-            let mut evicted = 0u64;
             let mark = mark(tx)?;
             for change in changes {
                 if change.at < mark {
                     committed.repeated = committed.repeated.saturating_add(1);
                 } else {
-                    evicted = evicted.saturating_add(apply(
-                        tx,
-                        self.options(),
-                        change,
-                        now,
-                        &mut committed,
-                    )?);
+                    apply(tx, self.options(), change, now, &mut committed)?;
                 }
             }
             if offset > mark {
@@ -110,7 +103,7 @@ impl Store {
                 checkpoints::write(tx, READER, offset, state);
             }
             self.0.sources.write(tx)?;
-            Ok((committed, evicted))
+            Ok(committed)
         })?;
         let metrics = &self.0.metrics;
         metrics
@@ -119,7 +112,6 @@ impl Store {
         metrics
             .alerts_updated
             .add(u64::try_from(committed.updated.len()).unwrap_or(0));
-        metrics.alerts_evicted.add(evicted);
         Ok(committed)
     }
 
@@ -145,23 +137,22 @@ fn mark(tx: &Tx<'_>) -> Result<Offset, Error> {
     Ok(Offset(u64::from_le_bytes(*bytes)))
 }
 
-/// Opens or updates; returns how many alerts had to go for it.
+/// Opens or updates.
 fn apply(
     tx: &mut Tx<'_>,
     options: &Options,
     change: &AlertChange,
     now: Timestamp,
     committed: &mut Committed,
-) -> Result<u64, Error> {
+) -> Result<(), Error> {
     let newest = alerts::newest_of_key(tx, &change.dedup_key)?;
     match newest {
         Some(stored) if stored.alert.status != Status::Closed => {
             committed.updated.push(stored.alert.id.clone());
-            update(tx, options, change, stored, now)?;
-            Ok(0)
+            update(tx, options, change, stored, now)
         }
         previous => {
-            let evicted = u64::from(alerts::make_room(tx, options.alerts_max)?);
+            alerts::make_room(tx, options.alerts_max)?;
             let alert = opened(change, previous.map(|stored| stored.alert.id), now);
             committed.opened.push(alert.id.clone());
             let status = alert.status;
@@ -183,7 +174,7 @@ fn apply(
             alerts::append_history(tx, &mut stored, entry)?;
             alerts::write(tx, &stored)?;
             outbox::enqueue(tx, options, EventType::AlertOpened, &stored.alert, now)?;
-            Ok(evicted)
+            Ok(())
         }
     }
 }

@@ -231,17 +231,19 @@ impl Store {
     fn update<T>(&self, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let _alone = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.reopen_if_closed()?;
-        let (result, wakes) = {
+        let (result, effects) = {
             let engine = self.0.engine.read().unwrap_or_else(PoisonError::into_inner);
             let engine = engine.as_ref().ok_or_else(closed)?;
             let mut tx = Tx::new(engine.snapshot()?);
             let value = change(&mut tx)?;
-            let (batch, wakes) = tx.into_batch();
-            (engine.commit(&batch).map(|()| value), wakes)
+            let (batch, effects) = tx.into_batch();
+            (engine.commit(&batch).map(|()| value), effects)
         };
         match result {
             Ok(value) => {
-                if wakes {
+                self.0.metrics.deliveries_skipped.add(effects.skipped);
+                self.0.metrics.alerts_evicted.add(effects.evicted);
+                if effects.wakes_outbox {
                     self.0.outbox_signal.notify_one();
                 }
                 Ok(value)

@@ -205,6 +205,8 @@ pub(super) fn enqueue(
             tx.put(Table::Due, &due_key(&endpoint.id, now, &id), Vec::new());
             health.pending = health.pending.saturating_add(1);
             endpoints::write_health(tx, &endpoint.id, &health)?;
+        } else {
+            tx.effects().skipped += 1;
         }
         tx.put_record(
             Table::Deliveries,
@@ -221,7 +223,7 @@ pub(super) fn enqueue(
         endpoints,
         created_at: now,
     };
-    tx.wake_outbox();
+    tx.effects().wakes_outbox = true;
     tx.put_record(Table::Messages, message.id.as_bytes(), &message)
 }
 
@@ -294,7 +296,7 @@ impl Store {
                 Vec::new(),
             );
             tx.put_record(Table::Deliveries, &key, &delivery)?;
-            tx.wake_outbox();
+            tx.effects().wakes_outbox = true;
             Ok(delivery)
         })
     }

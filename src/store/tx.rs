@@ -13,7 +13,18 @@ use super::engine::{Batch, Direction, Range, Row, Snapshot, Table};
 pub(super) struct Tx<'a> {
     snapshot: Snapshot<'a>,
     changes: Batch,
-    wakes_outbox: bool,
+    effects: Effects,
+}
+
+/// What follows once the changes are durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// The delivery worker should look.
+    pub(super) wakes_outbox: bool,
+    /// Deliveries not queued because too many waited.
+    pub(super) skipped: u64,
+    /// Alerts removed at the bound.
+    pub(super) evicted: u64,
 }
 
 impl<'a> Tx<'a> {
@@ -21,18 +32,18 @@ impl<'a> Tx<'a> {
         Self {
             snapshot,
             changes: Batch::default(),
-            wakes_outbox: false,
+            effects: Effects::default(),
         }
     }
 
-    /// The changes, and whether they put something into the outbox.
-    pub(super) fn into_batch(self) -> (Batch, bool) {
-        (self.changes, self.wakes_outbox)
+    /// The changes, and what follows from them.
+    pub(super) fn into_batch(self) -> (Batch, Effects) {
+        (self.changes, self.effects)
     }
 
-    /// Asks for the delivery worker to look once this is durable.
-    pub(super) fn wake_outbox(&mut self) {
-        self.wakes_outbox = true;
+    /// To add to what follows from the changes.
+    pub(super) fn effects(&mut self) -> &mut Effects {
+        &mut self.effects
     }
 
     /// The bytes behind a key.

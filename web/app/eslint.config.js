@@ -25,7 +25,17 @@ export default ts.config(
       'no-implied-eval': 'error',
       'max-lines': ['error', 500],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
-      'svelte/no-inline-styles': ['error', { allowTransitions: true }],
+      // the policy blocks style attributes; style directives are set by script and pass
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'SvelteAttribute[key.name="style"]',
+          message: 'The policy blocks style attributes: use a class or a style directive.',
+        },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      // {' '} keeps a space at the edge of a block
+      'svelte/no-useless-mustaches': 'off',
       'svelte/no-navigation-without-resolve': 'off',
       'svelte/prefer-svelte-reactivity': 'off',
     },

@@ -4,6 +4,7 @@ mod client;
 mod delivery;
 mod foreign;
 mod receiver;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

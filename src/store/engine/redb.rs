@@ -48,8 +48,15 @@ impl Redb {
         Ok(engine)
     }
 
-    /// Reads would fail on a table that nothing was ever written to.
+    /// Reads would fail on a table that nothing was ever written to. Writes nothing where all are there, so that
+    /// opening works on a full disk.
     fn create_tables(&self) -> Result<(), Error> {
+        let view = self.0.begin_read().map_err(failed)?;
+        let is_there = |table: &Table| view.open_table(definition(*table)).is_ok();
+        if Table::ALL.iter().all(is_there) {
+            return Ok(());
+        }
+        drop(view);
         let transaction = self.0.begin_write().map_err(failed)?;
         for table in Table::ALL {
             transaction.open_table(definition(*table)).map_err(failed)?;

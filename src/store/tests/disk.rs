@@ -39,6 +39,7 @@ fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
         ));
     }
     assert!(refused > 0, "the disk is full");
+    assert!(store.alert(&id).unwrap().is_some(), "reading goes on");
     std::fs::remove_file(&filler).unwrap();
     store.put_checkpoint("after", &checkpoint(1_000)).unwrap();
     let act = Act {

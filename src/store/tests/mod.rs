@@ -5,6 +5,7 @@ mod alerts;
 mod disk;
 mod findings;
 mod outbox;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::Path;

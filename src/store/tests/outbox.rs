@@ -233,6 +233,7 @@ fn bounds_of_the_outbox_hold() {
         clock.advance(Duration::from_secs(1));
     }
     assert_eq!(store.due(9).unwrap().len(), 2);
+    assert_eq!(store.0.metrics.deliveries_skipped.get(), 1);
     let page = store.endpoint_deliveries(&to, 1, None).unwrap();
     assert_eq!(page.deliveries[0].last_error.as_deref(), Some("queue_full"));
     let page = store

@@ -175,7 +175,7 @@ function api(method, path, params, body) {
     case 'GET events/ID': return one(data.events, id);
     case 'GET fields': return { data: FIELDS };
     case 'GET sources': return { data: ['edge-1', 'auth', 'orders', 'postgres'].map((name, at) => ({ name, first_seen: new Date(data.now - 9e7).toISOString(), last_seen: new Date(data.now - at * at * 7e5).toISOString(), events: data.events.filter((e) => e['event.provider'] === name).length })) };
-    case 'GET status': return { version: '0.1.0', log: { first: 0, end: data.events.length, segments: 1, bytes: 9_123_456 }, index: { visible: data.events.length, lag_events: 0, segments: 3, bytes: 2_412_000 }, detect: { offset: data.events.length, lag_events: 0, rules: rules.length } };
+    case 'GET status': return { version: '0.1.0', complete_until: new Date().toISOString(), lag_events: 0, log: { first: 0, end: data.events.length, segments: 1, bytes: 9_123_456 }, index: { visible: data.events.length, lag_events: 0, segments: 3, bytes: 2_412_000 }, detect: { offset: data.events.length, lag_events: 0, rules: rules.length } };
     case 'GET alerts': {
       const list = data.alerts.filter((a) => (!params.get('status') || a.status === params.get('status')) && (!params.get('severity') || a.severity === params.get('severity')) && (!params.get('rule') || a.rule.id === params.get('rule')) && (!params.get('q') || JSON.stringify(a).toLowerCase().includes(params.get('q').toLowerCase())));
       return { data: list.map(shown), page: { next_cursor: null, limit: 100 } };

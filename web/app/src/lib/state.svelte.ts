@@ -110,6 +110,10 @@ class App {
         const open = await api.alerts({ status: 'open', limit: 100 });
         this.openAlerts = open.data.length;
       }
+      if (this.can('search')) {
+        const status = await api.status();
+        if (typeof status.complete_until === 'string') this.fresh = status as Stats;
+      }
       this.reachable = true;
     } catch (error) {
       if (error instanceof Problem && error.status === 0) this.reachable = false;
