@@ -148,6 +148,7 @@ metrics! {
     wal_appended_events: Counter "wardline_wal_appended_events_total" "Events made durable.";
     wal_appended_bytes: Counter "wardline_wal_appended_bytes_total" "Bytes written to the log.";
     wal_fsync: Histogram "wardline_wal_fsync_seconds" "Duration of fsync.";
+    wal_append_waits: Counter "wardline_wal_append_waits_total" "Appends that waited for room in the queue of the log.";
     wal_bytes: Gauge "wardline_wal_bytes" "Size of the log on disk.";
     wal_segments: Gauge "wardline_wal_segments" "Segments of the log.";
     wal_gaps: Counter "wardline_wal_gaps_total" "Damaged places skipped and recorded.";

@@ -1,1 +1,3 @@
 //! The doors: bytes of any sender become Payloads.
+
+pub mod file;

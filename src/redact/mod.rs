@@ -6,19 +6,35 @@
 //! what is written before it (`engine.rs` over the table in `rules/`). What is found is replaced by a tag
 //! (`tag.rs`): `[R:<rule>:<key id>:<tag>]`.
 
+mod assigned;
+mod check;
 mod codec;
 mod encoding;
+mod engine;
+mod json;
+mod keys;
+mod names;
+mod numbers;
+mod replace;
 mod rules;
 mod scan;
+mod shapes;
+mod spans;
 mod tag;
+mod urls;
+mod values;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 pub use codec::{Batch, DecodeError, decode};
 pub use tag::{KeyError, TagKey};
+
+use engine::Engine;
+use replace::Tally;
 
 use crate::metrics::Metrics;
 use crate::model::Event;
@@ -58,11 +74,19 @@ impl Default for Options {
 }
 
 /// The redactor: rules, names and the key of the tags. Shared by reference between threads.
-#[derive(Debug)]
 pub struct Redactor {
     options: Options,
     key: TagKey,
+    engine: Engine,
     metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Redactor {
@@ -70,6 +94,7 @@ impl Redactor {
     #[must_use]
     pub fn new(options: Options, key: TagKey) -> Self {
         Self {
+            engine: Engine::new(options.value_secrets_max),
             options,
             key,
             metrics: Arc::default(),
@@ -96,9 +121,30 @@ impl Redactor {
         scan::text(self, text)
     }
 
+    /// Replaces every secret of one line: of a JSON object or array by names and values with all else byte for byte,
+    /// of any other text by values.
+    #[must_use]
+    pub fn redact_line<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
+        scan::line(self, line)
+    }
+
+    fn count(&self, tally: &Tally) {
+        if tally.count > 0 {
+            self.metrics.redactions.add(tally.count);
+            self.metrics
+                .redaction_failed_closed
+                .add(tally.failed_closed);
+        }
+    }
+
     /// The part of a tag that names the secret, for lookups: 16 characters of lower-case base32.
     #[must_use]
     pub fn tag_of(&self, secret: &str) -> String {
         self.key.digits(secret.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod eval_tests;
+#[cfg(test)]
+mod tests;

@@ -237,19 +237,14 @@ pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether a tag stands anywhere in `text`.
-pub(super) fn holds_tag(text: &[u8]) -> bool {
-    memchr::memmem::find_iter(text, b"[R:").any(|at| text.get(at..).and_then(tag_len).is_some())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn base32_is_that_of_rfc_4648() {
-        assert_eq!(base32(b"foobar"), "mzxw6ytboi");
         assert_eq!(base32(b"fooba"), "mzxw6ytb");
+        assert_eq!(base32(&[0xff; 5]), "77777777");
     }
 
     #[test]
@@ -308,6 +303,5 @@ mod tests {
         ] {
             assert_eq!(tag_len(forged.as_bytes()), None, "{forged}");
         }
-        assert!(holds_tag(b"a [R: b [R:cvv:ab2c] c"));
     }
 }

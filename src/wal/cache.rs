@@ -1,4 +1,5 @@
-//! What readers keep in memory: unpacked frames of the past, and open files with the places of their frames.
+//! What readers keep in memory: unpacked frames of the past, and open files with the places of
+//! their frames.
 
 use std::collections::VecDeque;
 use std::fs::File;

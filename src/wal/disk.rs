@@ -1,4 +1,5 @@
-//! The file calls the log makes, in one place, so that tests can make them fail or cut the power between two of them.
+//! The file calls the log makes, in one place, so that tests can make them fail or cut the power
+//! between two of them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -93,7 +94,8 @@ impl Disk {
         handle.file.write_all_at(bytes, position)
     }
 
-    /// Makes the file's bytes and length durable. After an error the file must not be trusted, nor synced again.
+    /// Makes the file's bytes and length durable. After an error the file must not be trusted, nor
+    /// synced again.
     pub(super) fn sync(&self, handle: &Handle) -> io::Result<()> {
         self.ask(&Call::Sync(&handle.path))?;
         handle.file.sync_data()

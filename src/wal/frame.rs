@@ -1,10 +1,11 @@
 //! One frame: a run of records that is compressed, checksummed, chained and read as one.
 //!
-//! On disk, little endian, version 1: `magic [4] · version u8 · kind u8 · header length u16 · first offset u64 ·
-//! count u32 · raw length u32 · stored length u32 · crc32c u32 · written i64 (ns) · hash of the frame before [32]`
-//! and then the stored payload. The checksum covers header and payload except itself; the chain hash is SHA-256
-//! over all bytes of the frame, so each frame vouches for everything before it. The payload (kind 0 as it is,
-//! kind 1 one zstd frame) is `count` ends as u32 (relative to the first record), then the records.
+//! On disk, little endian, version 1: `magic [4] · version u8 · kind u8 · header length u16 · first
+//! offset u64 · count u32 · raw length u32 · stored length u32 · crc32c u32 · written i64 (ns) ·
+//! hash of the frame before [32]` and then the stored payload. The checksum covers header and
+//! payload except itself; the chain hash is SHA-256 over all bytes of the frame, so each frame
+//! vouches for everything before it. The payload (kind 0 as it is, kind 1 one zstd frame) is
+//! `count` ends as u32 (relative to the first record), then the records.
 
 use std::sync::Arc;
 
@@ -259,7 +260,8 @@ pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*head)
 }
 
-/// The frame that starts at the start of `bytes`, if header and checksum are right: its header and all its bytes.
+/// The frame that starts at the start of `bytes`, if header and checksum are right: its header and
+/// all its bytes.
 pub(super) fn whole(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let header = Header::decode(bytes)?;
     let length = HEADER_BYTES.checked_add(usize::try_from(header.stored_len).ok()?)?;
@@ -372,5 +374,81 @@ impl Packer {
         to.extend_from_slice(&header.encode());
         to.extend_from_slice(stored);
         hash(to.get(start..).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn packed(records: &[&[u8]]) -> (Frame, Vec<u8>) {
+        let mut builder = Builder::default();
+        for record in records {
+            builder.push(record);
+        }
+        let frame = builder.take(7, Timestamp(0x0102_0304_0506_0708));
+        let mut bytes = Vec::new();
+        Packer::new(1).pack(&frame, [0xAB; 32], &mut bytes);
+        (frame, bytes)
+    }
+
+    /// Logs of this version are on people's disks: these bytes must be read forever.
+    #[test]
+    fn version_1_reads_as_it_was_written() {
+        let (_, bytes) = packed(&[b"one", b"", b"three"]);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let written = concat!(
+            "f7574cfe0100480007000000000000000300000014000000140000009a9eb6030807060504030201",
+            "abababababababababababababababababababababababababababababababab",
+            "0300000003000000080000006f6e657468726565",
+        );
+        assert_eq!(hex, written);
+    }
+
+    #[test]
+    fn records_come_back() {
+        let long = vec![b'x'; 100_000];
+        let (frame, bytes) = packed(&[b"one", b"", &long, b"four"]);
+        assert!(bytes.len() < 1000, "compressed: {}", bytes.len());
+        let back = unpack(&bytes).unwrap();
+        assert_eq!(
+            (back.first(), back.end(), back.len()),
+            (Offset(7), Offset(11), 4)
+        );
+        assert!(back.iter().eq(frame.iter()));
+        assert_eq!(back.record(Offset(8)), Some(&b""[..]));
+        assert_eq!(back.record(Offset(10)), Some(&b"four"[..]));
+        assert_eq!(
+            (back.record(Offset(6)), back.record(Offset(11))),
+            (None, None)
+        );
+        let view = back.starting_at(Offset(9));
+        assert_eq!(
+            (view.first(), view.len(), view.record(Offset(8))),
+            (Offset(9), 2, None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_at_all_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), right in any::<bool>()) {
+            if right && bytes.len() >= HEADER_BYTES {
+                // A header that makes sense and the checksum to go with it, before bytes that do
+                // not.
+                let stored = u32::try_from(bytes.len() - HEADER_BYTES).unwrap();
+                let kind = bytes[5] % 2;
+                bytes[..8].copy_from_slice(&[MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], 1, kind, 72, 0]);
+                bytes[16..20].copy_from_slice(&1u32.to_le_bytes());
+                bytes[20..24].copy_from_slice(&stored.max(4).to_le_bytes());
+                bytes[24..28].copy_from_slice(&stored.to_le_bytes());
+                let crc = checksum(&bytes).unwrap();
+                bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+            }
+            if let Some(frame) = unpack(&bytes) {
+                prop_assert_eq!(frame.iter().count(), frame.len());
+            }
+        }
     }
 }

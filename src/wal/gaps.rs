@@ -1,4 +1,5 @@
-//! What the log has lost, and knows that it has: `wal/gaps.json`, written before a reader goes past the place.
+//! What the log has lost, and knows that it has: `wal/gaps.json`, written before a reader goes past
+//! the place.
 
 use std::path::Path;
 
@@ -16,7 +17,8 @@ const FILE: &str = "gaps.json";
 pub struct Gap {
     /// First event lost.
     pub first: Offset,
-    /// Behind the last event lost; the same as `first` where only bytes between events were damaged.
+    /// Behind the last event lost; the same as `first` where only bytes between events were
+    /// damaged.
     pub end: Offset,
     /// First offset of the segment file that is damaged: its name.
     pub segment: Offset,
@@ -46,7 +48,8 @@ pub(super) struct Gaps {
 }
 
 impl Gaps {
-    /// The gaps recorded earlier. An unreadable file is an empty list: opening and reading find the damage again.
+    /// The gaps recorded earlier. An unreadable file is an empty list: opening and reading find the
+    /// damage again.
     pub(super) fn load(dir: &Path) -> Self {
         match std::fs::read(dir.join(FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|_| {

@@ -1,7 +1,26 @@
 //! The log: append, fsync, read. Every reader owns one Offset.
 //!
-//! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything that waited), readers
-//! see only what is durable, and damage is never skipped silently: it is a recorded, counted gap.
+//! - Writing (`writer.rs`): one thread, group commit without artificial delay; while one fsync runs,
+//!   the next group gathers in `queue.rs`. After a failed write or fsync appends are refused until a new
+//!   segment could be begun; the log tries by itself.
+//! - On disk (`frame.rs`, `segment.rs`): frames of zstd with CRC32C and the hash of the frame before, in
+//!   segment files named by their first offset. Every byte format is described where it is written.
+//! - Opening (`recovery.rs`): bytes behind the last good frame of the last segment are a torn write that
+//!   was never acknowledged, and are cut. Bytes that a following segment was begun without are the same.
+//!   Anything else that is not a good frame is a gap: recorded in `gaps.json` with place and events
+//!   before anyone reads past it, counted, kept on disk as it is. A frame whose damage shows only when it
+//!   is read becomes a gap then.
+//! - The chain over a gap: the first good frame behind it still carries the hash of the frame that is
+//!   lost, and the chain goes on from there. What is before and what is behind stay provable, the link
+//!   between them is not, and `verify` names the place.
+//! - Reading (`reader.rs`): newest frames from memory, older ones through a small cache, else from the
+//!   files; `state.rs` knows where.
+//! - Deleting (`retention.rs`): whole segments, oldest first. The next segment's header keeps offset and
+//!   hash, so both go on when everything is deleted.
+//!
+//! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything
+//! that waited), readers see only what is durable, and damage is never skipped silently: it is a
+//! recorded, counted gap.
 
 mod cache;
 mod disk;
@@ -149,8 +168,8 @@ pub struct Status {
 pub struct Wal(Arc<Shared>);
 
 impl Wal {
-    /// Opens the log below the data directory (`<data>/wal`), or begins one: cuts a torn tail, records damage as gaps.
-    /// One process at a time.
+    /// Opens the log below the data directory (`<data>/wal`), or begins one: cuts a torn tail,
+    /// records damage as gaps. One process at a time.
     pub fn open(
         data: &Path,
         options: Options,
@@ -173,8 +192,8 @@ impl Wal {
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Starts the writer; before that, appends wait. It ends after [`Wal::close`], or when shutdown is asked for and no
-    /// batch has come for a second.
+    /// Starts the writer; before that, appends wait. It ends after [`Wal::close`], or when shutdown
+    /// is asked for and no batch has come for a second.
     pub fn start(&self, tasks: &Tasks) -> Result<(), Error> {
         let writer = held(&self.0.writer).take().ok_or(Error::Running)?;
         let shared = self.0.clone();
@@ -182,8 +201,9 @@ impl Wal {
         Ok(())
     }
 
-    /// Appends the events of a batch; resolves when they are durable. Waits while the queue is full.
-    /// After [`Error::Poisoned`] the events are not in the log, except that a crash at that very moment may keep them.
+    /// Appends the events of a batch; resolves when they are durable. Waits while the queue is
+    /// full. After [`Error::Poisoned`] the events are not in the log, except that a crash at that
+    /// very moment may keep them.
     pub async fn append(&self, batch: Batch) -> Result<Appended, Error> {
         if batch.is_empty() {
             return Ok(Appended {
@@ -197,7 +217,10 @@ impl Wal {
         {
             return Err(Error::TooLarge);
         }
-        self.0.queue.append(batch).await
+        self.0
+            .queue
+            .append(batch, &self.0.metrics.wal_append_waits)
+            .await
     }
 
     /// Offset of the oldest event kept.
@@ -236,8 +259,8 @@ impl Wal {
         Reader::new(self.0.clone(), from)
     }
 
-    /// The frame that holds an offset, whole; `None` where the event was deleted, lost in a gap or not written yet.
-    /// Blocks.
+    /// The frame that holds an offset, whole; `None` where the event was deleted, lost in a gap or
+    /// not written yet. Blocks.
     pub fn frame_at(&self, offset: Offset) -> Result<Option<Frame>, Error> {
         let frame = self.0.frame_from(offset)?;
         Ok(frame
@@ -245,14 +268,15 @@ impl Wal {
             .map(Frame::whole))
     }
 
-    /// Deletes the oldest segments that are too old or too many, none with events at or behind `keep_from`.
-    /// Returns how many. Blocks.
+    /// Deletes the oldest segments that are too old or too many, none with events at or behind
+    /// `keep_from`. Returns how many. Blocks.
     pub fn enforce_retention(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
         self.0.retain(now, keep_from)
     }
 
-    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For readers that remember more
-    /// events than the log has, because the log's last bytes were damaged; the difference is recorded as a gap.
+    /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For
+    /// readers that remember more events than the log has, because the log's last bytes were
+    /// damaged; the difference is recorded as a gap.
     pub fn skip_to(&self, to: Offset) -> Result<(), Error> {
         let mut writer = held(&self.0.writer);
         writer.as_mut().ok_or(Error::Running)?.skip_to(&self.0, to)

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::state::held;
 use super::{Appended, Error};
+use crate::metrics::Counter;
 use crate::redact::Batch;
 
 /// What a waiting batch takes besides its records.
@@ -61,13 +62,19 @@ impl Queue {
     }
 
     /// Waits for room, then for the writer.
-    pub(super) async fn append(&self, batch: Batch) -> Result<Appended, Error> {
+    pub(super) async fn append(&self, batch: Batch, waits: &Counter) -> Result<Appended, Error> {
         self.check()?;
         let bytes = batch.bytes() + batch.len() * 4 + ITEM_BYTES;
         // A batch larger than the queue waits until it has the queue to itself.
         let room = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_max);
-        let permit = self.room.clone().acquire_many_owned(room).await;
-        let permit = permit.map_err(|_| Error::Closed)?;
+        let permit = match self.room.clone().try_acquire_many_owned(room) {
+            Ok(permit) => permit,
+            Err(_) => {
+                waits.inc();
+                let permit = self.room.clone().acquire_many_owned(room).await;
+                permit.map_err(|_| Error::Closed)?
+            }
+        };
         let (reply, answer) = oneshot::channel();
         {
             let mut inner = held(&self.inner);

@@ -1,4 +1,5 @@
-//! Reading: from the tail in memory, from the cache, or from the files; past damage, which is recorded first.
+//! Reading: from the tail in memory, from the cache, or from the files; past damage, which is
+//! recorded first.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -34,8 +35,8 @@ impl Reader {
         self.at
     }
 
-    /// The next frame, starting at [`Reader::at`] or, behind a gap or deleted segments, later. Waits up to `wait` for
-    /// one to be written; `None` where none was. Blocks.
+    /// The next frame, starting at [`Reader::at`] or, behind a gap or deleted segments, later.
+    /// Waits up to `wait` for one to be written; `None` where none was. Blocks.
     pub fn next(&mut self, wait: Duration) -> Result<Option<Frame>, Error> {
         let mut found = self.look()?;
         if found.is_none() && !wait.is_zero() {

@@ -85,7 +85,8 @@ pub(super) fn open(
     metrics.wal_gaps.add(count);
     metrics.wal_lost_events.add(lost);
     let writer = writer(&dir, tables.last(), options)?;
-    // What the process before us wrote may be in memory only; readers must see nothing that can still go away.
+    // What the process before us wrote may be in memory only; readers must see nothing that can
+    // still go away.
     disk.sync(&writer.handle)?;
     disk.sync_dir(&dir)?;
     let state = State::new(&tables, writer.handle.clone(), gaps);
@@ -220,8 +221,8 @@ impl Opening<'_> {
         Ok(scan.table)
     }
 
-    /// The segment that is written on. Bytes without a good frame behind them are the torn tail of a write that was
-    /// never acknowledged.
+    /// The segment that is written on. Bytes without a good frame behind them are the torn tail of
+    /// a write that was never acknowledged.
     fn last(&mut self, first: u64, before: Option<&Table>) -> Result<Table, Error> {
         let path = segment::path(self.dir, first);
         let mut scan = segment::scan(&fs::read(&path)?, first, None);
@@ -251,7 +252,8 @@ impl Opening<'_> {
         Ok(scan.table)
     }
 
-    /// A segment whose header is gone must not look as if it were from 1970, and be deleted for its age.
+    /// A segment whose header is gone must not look as if it were from 1970, and be deleted for its
+    /// age.
     fn undamaged_times(&self, table: &mut Table) {
         if table.created == 0 {
             table.created = self.now.0;

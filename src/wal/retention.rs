@@ -14,7 +14,8 @@ impl Shared {
     pub(super) fn retain(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
         let mut deleted = 0;
         while let Some(segment) = self.take_doomed(now, keep_from) {
-            // Oldest first: whenever this is interrupted, what remains is a log without its beginning.
+            // Oldest first: whenever this is interrupted, what remains is a log without its
+            // beginning.
             if let Err(error) = self.delete(segment.first) {
                 self.state().segments.push_front(segment);
                 return Err(error.into());
@@ -70,7 +71,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Nothing is deleted from the segment being written, so where that is old another one is begun.
+    /// Nothing is deleted from the segment being written, so where that is old another one is
+    /// begun.
     fn roll_old(&self, now: Timestamp, keep_from: Offset) {
         let last = self.state().segments.back().copied();
         if let Some(last) = last

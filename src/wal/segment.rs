@@ -1,9 +1,11 @@
-//! One file of the log, `<first offset, 20 digits>.seg`, and the small index beside it, `<first offset>.idx`.
+//! One file of the log, `<first offset, 20 digits>.seg`, and the small index beside it, `<first
+//! offset>.idx`.
 //!
-//! Segment header, little endian, version 1: `magic [4] · version u16 · header length u16 · first offset u64 ·
-//! created i64 (ns) · hash of the last frame before it [32] · zero u32 · crc32c u32`; then frames, nothing between.
-//! The index tells where the frames of a closed segment start so that opening the log does not read it whole. It is
-//! derived: one that is missing, damaged or not about this file's length is made again by reading the segment.
+//! Segment header, little endian, version 1: `magic [4] · version u16 · header length u16 · first
+//! offset u64 · created i64 (ns) · hash of the last frame before it [32] · zero u32 · crc32c u32`;
+//! then frames, nothing between. The index tells where the frames of a closed segment start so that
+//! opening the log does not read it whole. It is derived: one that is missing, damaged or not about
+//! this file's length is made again by reading the segment.
 
 use std::fs;
 use std::io;
@@ -116,7 +118,8 @@ pub(super) struct Entry {
     pub(super) position: u64,
 }
 
-/// A damaged stretch of a segment and the events that were in it: `first..end`, none where both are the same.
+/// A damaged stretch of a segment and the events that were in it: `first..end`, none where both are
+/// the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hole {
     pub(super) first: u64,
@@ -152,8 +155,8 @@ pub(super) struct Scan {
     pub(super) good_bytes: u64,
 }
 
-/// Finds all good frames. `upto` is where the next segment begins: frames from there on were never acknowledged,
-/// because the next segment was begun without them.
+/// Finds all good frames. `upto` is where the next segment begins: frames from there on were never
+/// acknowledged, because the next segment was begun without them.
 pub(super) fn scan(bytes: &[u8], first: u64, upto: Option<u64>) -> Scan {
     let header = match Header::decode(bytes) {
         Read::Good(header) if header.first != first => Read::Damaged,
@@ -202,7 +205,8 @@ pub(super) fn scan(bytes: &[u8], first: u64, upto: Option<u64>) -> Scan {
     }
 }
 
-/// The next good frame at or behind `from` whose events are at or behind `expected`, and where it starts.
+/// The next good frame at or behind `from` whose events are at or behind `expected`, and where it
+/// starts.
 pub(super) fn next_frame(
     bytes: &[u8],
     from: usize,
@@ -224,8 +228,9 @@ fn size(bytes: usize) -> u64 {
 }
 
 impl Table {
-    /// The index file: `magic [4] · version u16 · zero u16 · first u64 · end u64 · segment length u64 · created i64 ·
-    /// written i64 · chain [32] · count u32 · count × (first u64 · position u64) · crc32c u32`.
+    /// The index file: `magic [4] · version u16 · zero u16 · first u64 · end u64 · segment length
+    /// u64 · created i64 · written i64 · chain [32] · count u32 · count × (first u64 · position
+    /// u64) · crc32c u32`.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(INDEX_HEADER + self.entries.len() * 16 + 4);
         bytes.extend_from_slice(&INDEX_MAGIC);
@@ -287,7 +292,8 @@ impl Table {
         (table.first == first && table.bytes == bytes).then_some(table)
     }
 
-    /// Puts the index beside the segment. Not made durable and no error: a lost index is made again.
+    /// Puts the index beside the segment. Not made durable and no error: a lost index is made
+    /// again.
     pub(super) fn save(&self, dir: &Path, disk: &Disk) {
         let path = index_path(dir, self.first);
         let saved = disk
@@ -295,6 +301,63 @@ impl Table {
             .and_then(|handle| disk.write_at(&handle, &self.encode(), 0));
         if let Err(error) = saved {
             tracing::warn!(%error, "segment index not written; it is made again when needed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Logs of this version are on people's disks: these bytes must be read forever.
+    #[test]
+    fn version_1_reads_as_it_was_written() {
+        let header = Header {
+            first: 5,
+            created: 0x0102_0304_0506_0708,
+            chain: [0xCD; 32],
+        };
+        let hex: String = header
+            .encode()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let chain = "cd".repeat(32);
+        let written =
+            format!("f75753fe0100400005000000000000000807060504030201{chain}0000000092d158d2");
+        assert_eq!(hex, written);
+        assert_eq!(Header::decode(&header.encode()), Read::Good(header));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_not_repaired() {
+        let mut bytes = Header {
+            first: 5,
+            created: 6,
+            chain: [7; 32],
+        }
+        .encode();
+        bytes[4] = 2;
+        let crc = crc32c::crc32c(&bytes[..60]);
+        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(Header::decode(&bytes), Read::Newer(2));
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_reads_back_and_no_bytes_make_it_panic(
+            places in prop::collection::vec(any::<(u64, u64)>(), 0..20),
+            garbage in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let entries = places.iter().map(|(first, position)| Entry { first: *first, position: *position });
+            let table = Table { first: 1, end: 2, bytes: 3, created: -4, written: 5, chain: [6; 32], entries: entries.collect() };
+            prop_assert_eq!(Table::decode(&table.encode()), Some(table));
+            prop_assert_eq!(Table::decode(&garbage), None);
+            let scan = scan(&garbage, 0, None);
+            prop_assert_eq!(scan.header, Read::Damaged);
+            prop_assert!(scan.table.entries.is_empty());
         }
     }
 }

@@ -292,7 +292,7 @@ impl Shared {
         let _order = held(&self.saving);
         let gaps = self.state().gaps.clone();
         if let Err(error) = gaps.save(&self.dir, &self.disk) {
-            tracing::error!(%error, "gap of the log not written down; it is found again at the next start");
+            tracing::error!(%error, "gap of the log not written down; a restart finds it again");
         }
     }
 

@@ -1,8 +1,10 @@
-//! Proving the log, offline and without writing: every checksum, every link of the chain, every offset.
+//! Proving the log, offline and without writing: every checksum, every link of the chain, every
+//! offset.
 //!
-//! The chain shows any change behind which frames remain. It cannot show that whole frames are missing from the very
-//! end, nor a change of the last frame by someone who computes its checksum anew: for that, keep the head hash
-//! (`Report::head`) elsewhere. A log without its oldest segments is what retention leaves, and sound.
+//! The chain shows any change behind which frames remain. It cannot show that whole frames are
+//! missing from the very end, nor a change of the last frame by someone who computes its checksum
+//! anew: for that, keep the head hash (`Report::head`) elsewhere. A log without its oldest segments
+//! is what retention leaves, and sound.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -31,7 +33,8 @@ pub enum Kind {
     Chain,
     /// Events are missing that should be there, at this place or in a file of their own behind it.
     Missing,
-    /// The last bytes of the log are no frame: torn by a crash (the next start cuts them), or changed.
+    /// The last bytes of the log are no frame: torn by a crash (the next start cuts them), or
+    /// changed.
     Tail,
 }
 

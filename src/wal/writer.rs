@@ -1,8 +1,10 @@
-//! The one writer: takes everything that waits, packs it, writes once, syncs once, then answers everyone.
+//! The one writer: takes everything that waits, packs it, writes once, syncs once, then answers
+//! everyone.
 //!
-//! After a failed write or fsync nothing is known about the bytes behind the last durable event, so they are given
-//! up, never synced again: whoever waited is refused, the file is cut back if that is possible, and the log goes on
-//! in a new segment as soon as one can be written. The new segment's first offset says where the old one ends.
+//! After a failed write or fsync nothing is known about the bytes behind the last durable event, so
+//! they are given up, never synced again: whoever waited is refused, the file is cut back if that
+//! is possible, and the log goes on in a new segment as soon as one can be written. The new
+//! segment's first offset says where the old one ends.
 
 use std::io;
 use std::sync::Arc;
@@ -24,6 +26,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const DRAINED: Duration = Duration::from_secs(1);
 /// Written and removed again to see whether the disk has room.
 const PROBE: &str = "probe.tmp";
+/// A frame is not larger whatever is set, apart from a single large record.
+const FRAME_BYTES_MAX: usize = 16 << 20;
+/// Memory kept from one group to the next.
+const OUT_BYTES_KEPT: usize = 8 << 20;
 const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// The writer's own knowledge; what is durable stands in `State`.
@@ -121,7 +127,7 @@ impl Writer {
     /// Frames of all records; their bytes are in `out`.
     fn pack(&mut self, shared: &Shared, items: &[Item]) -> Group {
         let now = shared.now();
-        let frame_bytes_max = shared.options.frame_bytes_max;
+        let frame_bytes_max = shared.options.frame_bytes_max.min(FRAME_BYTES_MAX);
         let mut group = Group {
             next: self.next,
             chain: self.chain,
@@ -129,6 +135,7 @@ impl Writer {
         };
         let mut builder = Builder::default();
         self.out.clear();
+        self.out.shrink_to(OUT_BYTES_KEPT);
         for item in items {
             let mut count = 0;
             let first = Offset(group.next).plus(builder.count());
@@ -267,13 +274,14 @@ impl Writer {
     /// Goes on in a new segment, if the disk takes one.
     fn recover(&mut self, shared: &Shared) -> bool {
         let recovered = self.probe(shared).and_then(|()| {
-            // Best effort, with a new handle: the old one's errors have been reported and forgotten.
+            // Best effort, with a new handle: the old one's errors have been reported and
+            // forgotten.
             let cut = Disk::open(&self.handle.path).and_then(|old| {
                 shared.disk.set_len(&old, self.position)?;
                 shared.disk.sync(&old)
             });
             if let Err(error) = cut {
-                tracing::warn!(%error, "unacknowledged bytes of the log not cut; they are disowned");
+                tracing::warn!(%error, "unacknowledged bytes not cut; they are disowned");
             }
             self.roll(shared)
         });
@@ -300,7 +308,8 @@ impl Writer {
     }
 }
 
-/// Makes a durable segment without frames; replaces one of the same name, which must be without frames too.
+/// Makes a durable segment without frames; replaces one of the same name, which must be without
+/// frames too.
 pub(super) fn begin_segment(
     disk: &Disk,
     dir: &std::path::Path,

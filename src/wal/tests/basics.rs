@@ -112,7 +112,7 @@ fn empty_and_oversized_batches_do_no_harm() {
 fn many_appenders_share_an_fsync_and_readers_see_all_once() {
     let data = tempfile::tempdir().unwrap();
     let options = Options {
-        queue_bytes_max: 20_000,
+        queue_bytes_max: 10_000,
         segment_bytes_max: 40_000,
         ..small()
     };
@@ -168,6 +168,10 @@ fn many_appenders_share_an_fsync_and_readers_see_all_once() {
         .find_map(|line| line.strip_prefix("wardline_wal_fsync_seconds_count "));
     let syncs: u64 = count.unwrap().parse().unwrap();
     assert!(
+        log.metrics.wal_append_waits.get() > 0,
+        "the queue was full at times"
+    );
+    assert!(
         syncs < appenders * rounds / 2,
         "{syncs} fsyncs for {} batches",
         appenders * rounds
@@ -196,7 +200,8 @@ fn retention_deletes_whole_old_segments_that_nobody_needs() {
     assert_eq!(log.all(), expected(first..300));
     assert!(log.wal.frame_at(Offset(0)).unwrap().is_none());
     assert!(log.wal.status().bytes < before.bytes);
-    // The segment being written goes too, once another one is begun: the log is empty, its offsets go on.
+    // The segment being written goes too, once another one is begun: the log is empty, its offsets
+    // go on.
     log.wal.enforce_retention(later(8), Offset(300)).unwrap();
     log.wait_until(|log| {
         log.wal.enforce_retention(later(8), Offset(300)).unwrap();
@@ -216,4 +221,56 @@ fn retention_deletes_whole_old_segments_that_nobody_needs() {
             .unwrap()
             .is_sound()
     );
+}
+
+#[test]
+fn reading_writing_and_deleting_do_not_disturb_each_other() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options {
+        retention_bytes_max: Some(6000),
+        ..small()
+    };
+    let log = Running::open(data.path(), options).unwrap();
+    let total = 3000;
+    std::thread::scope(|scope| {
+        let follow = |keeps_up: bool| {
+            let mut reader = log.wal.reader(Offset(0));
+            let mut next = 0;
+            while next < total {
+                if let Some(frame) = reader.next(Duration::from_secs(2)).unwrap() {
+                    assert!(frame.first().0 >= next && (!keeps_up || frame.first().0 == next));
+                    for (offset, _) in frame.iter() {
+                        let event = frame.event(offset).unwrap().unwrap();
+                        assert_eq!(
+                            event.text(Field::UrlPath),
+                            Some(&*format!("event {}", offset.0))
+                        );
+                    }
+                    next = frame.end().0;
+                    if keeps_up {
+                        // What this reader has read may be deleted.
+                        log.wal
+                            .enforce_retention(Timestamp(0), Offset(next))
+                            .unwrap();
+                    }
+                }
+            }
+        };
+        scope.spawn(move || follow(true));
+        scope.spawn(move || follow(false));
+        scope.spawn(|| {
+            // Looks anywhere, also at what is being deleted.
+            for at in (0..total).cycle().step_by(7).take(4000) {
+                if let Some(frame) = log.wal.frame_at(Offset(at)).unwrap() {
+                    assert!(frame.record(Offset(at)).is_some());
+                }
+            }
+        });
+        for at in 0..total / 10 {
+            log.append(&texts(at * 10..at * 10 + 10)).unwrap();
+        }
+    });
+    assert!(log.wal.first() > Offset(0));
+    assert_eq!(log.wal.status().gaps, 0);
+    log.stop();
 }

@@ -166,7 +166,8 @@ impl Platter {
         self.inodes[inode].pending.push(change);
     }
 
-    /// Writes down what a power cut leaves: `names` and `bytes` say how much of what was not synced.
+    /// Writes down what a power cut leaves: `names` and `bytes` say how much of what was not
+    /// synced.
     fn cut(&self, to: &Path, new_names: bool, part: u8) {
         let names = if new_names {
             &self.names

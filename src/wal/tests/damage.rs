@@ -174,7 +174,8 @@ fn a_flipped_byte_is_named_and_costs_one_frame() {
         let starts = starts(bytes);
         for position in 0..bytes.len() {
             for with_index in [true, false] {
-                // With an index, frames are only judged when they are read: the same for all bytes of one.
+                // With an index, frames are only judged when they are read: the same for all bytes
+                // of one.
                 if with_index && position % 5 > 0 {
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! A disk that fails: nothing acknowledged is lost, nothing appears twice, and the log comes back by itself.
+//! A disk that fails: nothing acknowledged is lost, nothing appears twice, and the log comes back
+//! by itself.
 
 use super::*;
 use crate::wal::faults::Kind;
