@@ -18,6 +18,7 @@ mod message;
 mod outbox;
 mod prune;
 mod seal;
+mod settle;
 mod sources;
 #[cfg(test)]
 mod tests;

@@ -202,6 +202,7 @@ async fn a_hanging_endpoint_delays_no_other() {
     let healthy = Receiver::start(&[Answer::Status(200)]);
     let bench = Bench::new(Options {
         concurrency_max: 4,
+        timeout_ms: 500,
         ..options()
     });
     let (slow, _) = bench.endpoint(&hanging.url());
@@ -366,4 +367,26 @@ async fn while_a_secret_is_replaced_both_sign() {
             Ok(())
         );
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failed_attempt_and_not_an_endless_one() {
+    let poison = Answer::With(200, "X-A", "b".into(), "panic".into());
+    let receiver = Receiver::start(&[poison, Answer::Status(200)]);
+    let bench = Bench::new(options());
+    let (endpoint, _) = bench.endpoint(&receiver.url());
+    bench.notifier.start();
+    bench.alert(0);
+    bench.until_attempts(&endpoint, 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(receiver.connections(), 1);
+    let delivery = bench.deliveries(&endpoint).remove(0);
+    assert_eq!(delivery.last_error.as_deref(), Some("internal"));
+    bench.clock.advance(Duration::from_secs(6));
+    bench.until_attempts(&endpoint, 2).await;
+    bench.stop().await;
+    assert_eq!(
+        bench.deliveries(&endpoint)[0].state,
+        DeliveryState::Delivered
+    );
 }

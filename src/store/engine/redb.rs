@@ -1,4 +1,4 @@
-//! redb: one file, copy-on-write B-trees, two fsyncs at most per commit.
+//! redb: one file of copy-on-write B-trees; a commit returns after its fsync.
 
 use std::marker::PhantomData;
 use std::path::Path;
