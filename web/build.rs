@@ -76,7 +76,8 @@ fn build(npm: &str, out: &Path) -> Result<()> {
     let lock = modified("package-lock.json")?;
     let fresh = modified("node_modules/.package-lock.json").is_ok_and(|time| time >= lock);
     if !fresh || !app.join(COUNTRY_DB).exists() {
-        let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        // --include=dev: the build needs Vite where NODE_ENV says production too
+        let install = ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
         run(Command::new(npm).args(install).current_dir(&app))?;
     }
     let mut vite = Command::new(npm);

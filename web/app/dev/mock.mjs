@@ -15,6 +15,7 @@ const flag = (name, fallback) => {
   return at === -1 ? fallback : process.argv[at + 1];
 };
 const [host, port] = flag('--listen', '127.0.0.1:8321').split(':');
+process.on('SIGTERM', () => process.exit(0));
 const dist = flag('--dist', join(here, '../dist'));
 const rust = readFileSync(join(here, '../../src/lib.rs'), 'utf8');
 const CSP = /CSP: &str =\s*"([\s\S]*?)";/.exec(rust)[1].replace(/\\\n\s*/g, '');
@@ -154,9 +155,9 @@ function ingest(text) {
     const now = new Date().toISOString();
     const map = { method: 'http.request.method', path: 'url.path', route: 'http.route', status: 'http.response.status_code', client_ip: 'client.ip', user: 'user.id', request_id: 'http.request.id', user_agent: 'user_agent.original', service: 'service.name', message: 'message' };
     const event = { id: `evt_${Math.random().toString(36).slice(2).padEnd(26, '0').slice(0, 26)}`, '@timestamp': raw.timestamp ?? now, 'event.ingested': now };
-    for (const [name, value] of Object.entries(raw)) event[map[name] ?? `ext.${name}`] = value;
+    for (const [name, value] of Object.entries(raw)) event[map[name] ?? (/[.@]/.test(name) || name === 'message' ? name : `ext.${name}`)] = value;
     if (raw.duration_ms) event['event.duration'] = raw.duration_ms * 1e6;
-    if (raw.request_id) event['correlation.id'] = raw.request_id;
+    event['correlation.id'] ??= event['http.request.id'];
     if (event['url.path'] && !event['http.route']) event['http.route'] = event['url.path'];
     data.events.push(event);
     accepted++;
