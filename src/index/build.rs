@@ -94,7 +94,7 @@ impl Builder {
         }
         let millis = event.time.millis();
         match self.slices.last_mut() {
-            Some((min, max)) if doc % SLICE_DOCS != 0 => {
+            Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {
                 *min = millis.min(*min);
                 *max = millis.max(*max);
             }

@@ -158,7 +158,7 @@ fn slices(parts: &[Arc<Segment>]) -> Vec<(i64, i64)> {
         each_value(part.time(), 0..part.count(), |_, value| {
             let millis = time_from_column(value);
             match slices.last_mut() {
-                Some((min, max)) if doc % SLICE_DOCS != 0 => {
+                Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {
                     *min = millis.min(*min);
                     *max = millis.max(*max);
                 }

@@ -209,23 +209,6 @@ impl Segment {
         Offset(offset).plus(u64::from(doc - start))
     }
 
-    /// The document at an offset; `None` where the segment has none.
-    pub(super) fn doc(&self, offset: Offset) -> Option<u32> {
-        let run = self
-            .meta
-            .runs
-            .partition_point(|(_, start)| *start <= offset.0)
-            .checked_sub(1)?;
-        let (doc, start) = self.meta.runs.get(run)?;
-        let end = self
-            .meta
-            .runs
-            .get(run + 1)
-            .map_or(self.count(), |(doc, _)| *doc);
-        let found = doc.checked_add(u32::try_from(offset.0 - start).ok()?)?;
-        (found < end).then_some(found)
-    }
-
     /// Numbers of the slices.
     pub(super) fn slices(&self) -> u32 {
         self.count().div_ceil(SLICE_DOCS)

@@ -439,7 +439,7 @@ mod tests {
 
     fn has(doc: u32, word: u32) -> bool {
         match word {
-            0 => doc % 2 == 0,
+            0 => doc.is_multiple_of(2),
             1 => doc % 1_000 == 7,
             2 => doc == 70_000,
             _ => false,
