@@ -9,13 +9,14 @@ use tantivy::columnar::{ColumnType, ColumnarWriter};
 
 use super::Error;
 use super::files::{Draft, Entry, FileMeta, FileWriter};
+use super::postings::SLICE_DOCS;
 use super::query::free_text;
 use super::segment::{
     COLUMNS, IDS, META, Meta, ODD, SCHEMA_VERSION, SHAPE, TIME, WORDS, time_to_column,
 };
 use super::shape::Shapes;
 use super::text::{Shape, each_token};
-use super::words::{Place, SLICE_DOCS};
+use super::words::Place;
 use super::{ids, words};
 use crate::model::{Field, FieldName, Kind, Offset, Value, each_id_form, text_of};
 use crate::redact::CleanEvent;

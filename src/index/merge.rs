@@ -12,9 +12,9 @@ use tantivy::columnar::{ColumnarReader, MergeRowOrder, StackMergeOrder, merge_co
 
 use super::build::{publish, write};
 use super::files::{Draft, Entry};
+use super::postings::SLICE_DOCS;
 use super::scan::each_value;
 use super::segment::{COLUMNS, IDS, Meta, SCHEMA_VERSION, Segment, WORDS, time_from_column};
-use super::words::SLICE_DOCS;
 use super::{Error, Options, ids, words};
 
 /// Documents of the largest segment the id table can address.

@@ -13,7 +13,8 @@ use tantivy::directory::{Directory, FileSlice, MmapDirectory, OwnedBytes};
 use super::Error;
 use super::files::{Entry, FileMeta};
 use super::ids::Ids;
-use super::words::{SLICE_DOCS, Words};
+use super::postings::SLICE_DOCS;
+use super::words::Words;
 use crate::model::{Field, Kind, Offset};
 
 /// Changes with any change of what a segment holds or how; others are built again from the log.
