@@ -3,7 +3,8 @@
 use super::query::{Name, Query, Target, resolve};
 use super::search::{Stats, window};
 use super::segment::has_column;
-use super::tally::{Numbers, Tally, Terms, Times};
+use super::tally::{Tally, Times};
+use super::terms::{Numbers, Terms};
 use super::walk::{Piece, Walk};
 use super::{Error, Options};
 use crate::model::{Field, Kind, Timestamp};

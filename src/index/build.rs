@@ -9,13 +9,14 @@ use tantivy::columnar::{ColumnType, ColumnarWriter};
 
 use super::Error;
 use super::files::{Draft, Entry, FileMeta, FileWriter};
+use super::postings::SLICE_DOCS;
 use super::query::free_text;
 use super::segment::{
     COLUMNS, IDS, META, Meta, ODD, SCHEMA_VERSION, SHAPE, TIME, WORDS, time_to_column,
 };
 use super::shape::Shapes;
 use super::text::{Shape, each_token};
-use super::words::{Place, SLICE_DOCS};
+use super::words::Place;
 use super::{ids, words};
 use crate::model::{Field, FieldName, Kind, Offset, Value, each_id_form, text_of};
 use crate::redact::CleanEvent;
@@ -94,7 +95,7 @@ impl Builder {
         }
         let millis = event.time.millis();
         match self.slices.last_mut() {
-            Some((min, max)) if doc % SLICE_DOCS != 0 => {
+            Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {
                 *min = millis.min(*min);
                 *max = millis.max(*max);
             }

@@ -74,7 +74,7 @@ impl Docs {
             Self::Some(bits) => {
                 let mut bits: Vec<u64> = bits.iter().map(|word| !word).collect();
                 if let Some(last) = bits.last_mut()
-                    && len % 64 != 0
+                    && !len.is_multiple_of(64)
                 {
                     *last &= (1 << (len % 64)) - 1;
                 }

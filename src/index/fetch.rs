@@ -65,7 +65,7 @@ impl<'a> Fetch<'a> {
             return Ok(None);
         }
         self.verified += 1;
-        if self.verified % 1_024 == 0 {
+        if self.verified.is_multiple_of(1_024) {
             self.check_time()?;
         }
         let Some(hit) = self.hit(offset)? else {

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Offset;
-
 /// Prefix of what is being written; deleted at start.
 const TMP: &str = "tmp-";
 
@@ -208,11 +206,6 @@ fn parse_range(name: &str) -> Option<Range<u64>> {
     };
     let range = number(start)?..number(end)?;
     (range.start < range.end).then_some(range)
-}
-
-/// The part of an offset range that a name promises, as offsets.
-pub(super) fn offsets(range: &Range<u64>) -> (Offset, Offset) {
-    (Offset(range.start), Offset(range.end))
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use tantivy::columnar::{ColumnarReader, MergeRowOrder, StackMergeOrder, merge_co
 
 use super::build::{publish, write};
 use super::files::{Draft, Entry};
+use super::postings::SLICE_DOCS;
 use super::scan::each_value;
 use super::segment::{COLUMNS, IDS, Meta, SCHEMA_VERSION, Segment, WORDS, time_from_column};
-use super::words::SLICE_DOCS;
 use super::{Error, Options, ids, words};
 
 /// Documents of the largest segment the id table can address.
@@ -158,7 +158,7 @@ fn slices(parts: &[Arc<Segment>]) -> Vec<(i64, i64)> {
         each_value(part.time(), 0..part.count(), |_, value| {
             let millis = time_from_column(value);
             match slices.last_mut() {
-                Some((min, max)) if doc % SLICE_DOCS != 0 => {
+                Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {
                     *min = millis.min(*min);
                     *max = millis.max(*max);
                 }

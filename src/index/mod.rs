@@ -14,6 +14,7 @@ mod files;
 mod ids;
 mod merge;
 mod plan;
+mod postings;
 pub mod query;
 mod scan;
 mod search;
@@ -21,6 +22,7 @@ mod segment;
 mod set;
 mod shape;
 mod tally;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod text;

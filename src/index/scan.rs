@@ -227,3 +227,122 @@ impl Automaton for Filter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tantivy::columnar::{ColumnType, ColumnarReader, ColumnarWriter, DynamicColumn};
+
+    use super::super::text::{equal, fold};
+    use super::*;
+
+    const DOCS: u32 = 12_000;
+
+    fn open(fill: impl FnOnce(&mut ColumnarWriter)) -> DynamicColumn {
+        let mut writer = ColumnarWriter::default();
+        fill(&mut writer);
+        let mut bytes = Vec::new();
+        writer.serialize(DOCS, None, &mut bytes).unwrap();
+        let reader = ColumnarReader::open(bytes).unwrap();
+        reader.read_columns("c").unwrap()[0].open().unwrap()
+    }
+
+    fn user(doc: u32) -> String {
+        let name = format!("User-{:05}", doc.wrapping_mul(7919) % 9_000);
+        if doc.is_multiple_of(3) {
+            name.to_uppercase()
+        } else {
+            name
+        }
+    }
+
+    #[test]
+    fn large_dictionaries_find_any_case_and_the_right_ordinal() {
+        let DynamicColumn::Str(column) = open(|writer| {
+            (0..DOCS).for_each(|doc| writer.record_str(doc, "c", &user(doc)));
+        }) else {
+            panic!("no text column");
+        };
+        let check = |filter: Filter<'_>, accept: &dyn Fn(&str) -> bool, wanted: &str| {
+            let mut found = Vec::new();
+            for ord in terms(&column, filter, accept).unwrap() {
+                let mut term = String::new();
+                assert!(column.ord_to_str(ord, &mut term).unwrap());
+                found.push(term);
+            }
+            let mut expected: Vec<String> =
+                (0..DOCS).map(user).filter(|user| accept(user)).collect();
+            expected.sort();
+            expected.dedup();
+            assert!(
+                found == expected,
+                "{wanted}: {} of {}",
+                found.len(),
+                expected.len()
+            );
+        };
+        for wanted in [
+            "user-00000",
+            "user-04999",
+            "USER-08999",
+            "user-17",
+            "",
+            "absent",
+            "ünal",
+        ] {
+            let folded = fold(wanted);
+            check(Filter::whole(&folded), &|term| equal(&folded, term), wanted);
+            check(
+                Filter::prefix(&folded),
+                &|term| fold(term).starts_with(&folded),
+                wanted,
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_found_whether_or_not_every_document_has_one() {
+        let value = |doc: u32| u64::from(doc % 1_000) * 100 + 200;
+        for every in [1, 3, 0] {
+            let has = |doc: u32, time: u32| {
+                every != 0 && doc.is_multiple_of(every) || every == 0 && time < doc % 3
+            };
+            let DynamicColumn::U64(column) = open(|writer| {
+                writer.record_column_type("c", ColumnType::U64, false);
+                for doc in 0..DOCS {
+                    for time in 0..2u32 {
+                        if has(doc, time) && (every == 0 || time == 0) {
+                            writer.record_numerical(doc, "c", value(doc) + u64::from(time));
+                        }
+                    }
+                }
+            }) else {
+                panic!("no number column");
+            };
+            for range in [
+                0..=0,
+                200..=200,
+                400..=1_000,
+                99_000..=u64::MAX,
+                201..=201,
+                0..=u64::MAX,
+            ] {
+                for docs in [0..DOCS, 100..1_000, DOCS - 5..DOCS] {
+                    let mut found = vec![];
+                    numbers(&column, docs.clone(), &range)
+                        .each(docs.end - docs.start, |at| found.push(docs.start + at));
+                    let expected: Vec<u32> = docs
+                        .clone()
+                        .filter(|doc| {
+                            (0..2u32).any(|time| {
+                                has(*doc, time)
+                                    && (every == 0 || time == 0)
+                                    && range.contains(&(value(*doc) + u64::from(time)))
+                            })
+                        })
+                        .collect();
+                    assert_eq!(found, expected, "{every} {range:?} {docs:?}");
+                }
+            }
+        }
+    }
+}

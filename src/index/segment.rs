@@ -13,7 +13,8 @@ use tantivy::directory::{Directory, FileSlice, MmapDirectory, OwnedBytes};
 use super::Error;
 use super::files::{Entry, FileMeta};
 use super::ids::Ids;
-use super::words::{SLICE_DOCS, Words};
+use super::postings::SLICE_DOCS;
+use super::words::Words;
 use crate::model::{Field, Kind, Offset};
 
 /// Changes with any change of what a segment holds or how; others are built again from the log.
@@ -207,23 +208,6 @@ impl Segment {
             .copied()
             .unwrap_or((0, self.meta.first));
         Offset(offset).plus(u64::from(doc - start))
-    }
-
-    /// The document at an offset; `None` where the segment has none.
-    pub(super) fn doc(&self, offset: Offset) -> Option<u32> {
-        let run = self
-            .meta
-            .runs
-            .partition_point(|(_, start)| *start <= offset.0)
-            .checked_sub(1)?;
-        let (doc, start) = self.meta.runs.get(run)?;
-        let end = self
-            .meta
-            .runs
-            .get(run + 1)
-            .map_or(self.count(), |(doc, _)| *doc);
-        let found = doc.checked_add(u32::try_from(offset.0 - start).ok()?)?;
-        (found < end).then_some(found)
     }
 
     /// Numbers of the slices.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use tantivy::columnar::{Column, ColumnIndex, StrColumn};
@@ -11,6 +10,7 @@ use super::aggregate::{Aggregation, Bucket, TimeBucket};
 use super::docs::Docs;
 use super::scan::each_value;
 use super::segment::{Segment, Values, time_from_column};
+use super::terms::{Numbers, Terms};
 use crate::model::{Field, Timestamp};
 
 /// Values a histogram is split by; more are counted together.
@@ -51,7 +51,12 @@ impl Tally {
 }
 
 /// Position in the slice and value, for every value of the documents.
-fn each_of(column: &Column<u64>, range: Range<u32>, docs: &Docs, mut found: impl FnMut(u32, u64)) {
+pub(super) fn each_of(
+    column: &Column<u64>,
+    range: Range<u32>,
+    docs: &Docs,
+    mut found: impl FnMut(u32, u64),
+) {
     match &column.index {
         ColumnIndex::Empty { .. } => {}
         ColumnIndex::Full => each_value(column, range.clone(), |doc, value| {
@@ -78,27 +83,6 @@ fn each_of(column: &Column<u64>, range: Range<u32>, docs: &Docs, mut found: impl
             }
         }),
     }
-}
-
-/// Terms of ordinals with a count, in order.
-fn each_term(
-    column: &StrColumn,
-    counts: &[u64],
-    mut found: impl FnMut(&str, u64),
-) -> io::Result<()> {
-    let with: Vec<(u64, u64)> = (0u64..)
-        .zip(counts)
-        .filter(|(_, count)| **count > 0)
-        .map(|(ord, count)| (ord, *count))
-        .collect();
-    let ords: Vec<u64> = with.iter().map(|(ord, _)| *ord).collect();
-    let mut with = with.into_iter();
-    column.dictionary().sorted_ords_to_term_cb(&ords, |term| {
-        if let (Some((_, count)), Ok(term)) = (with.next(), std::str::from_utf8(term)) {
-            found(term, count);
-        }
-    })?;
-    Ok(())
 }
 
 /// Events over time.
@@ -306,7 +290,7 @@ fn bump(counts: &mut [u64], slot_of: &[u32], position: u32) {
     }
 }
 
-fn bump_at(counts: &mut [u64], at: u64) {
+pub(super) fn bump_at(counts: &mut [u64], at: u64) {
     if let Some(count) = usize::try_from(at).ok().and_then(|at| counts.get_mut(at)) {
         *count += 1;
     }
@@ -340,180 +324,5 @@ impl Slots {
             self.last = from..from.saturating_add(self.interval);
         }
         self.slot
-    }
-}
-
-/// Values of a field and how often each stands.
-pub(super) struct Terms {
-    field: Field,
-    /// How many are wanted; `None` to count them only.
-    size: Option<usize>,
-    texts: HashMap<Box<str>, u64, foldhash::fast::RandomState>,
-    numbers: HashMap<u64, u64, foldhash::fast::RandomState>,
-    addresses: HashMap<Ipv6Addr, u64, foldhash::fast::RandomState>,
-    /// Events with the field.
-    with: u64,
-    /// The segment seen last by its first offset, its dictionary and counts by ordinal.
-    open: Option<(u64, StrColumn, Vec<u64>)>,
-}
-
-impl Terms {
-    pub(super) fn new(field: Field, size: Option<usize>) -> Self {
-        Self {
-            field,
-            size,
-            texts: HashMap::default(),
-            numbers: HashMap::default(),
-            addresses: HashMap::default(),
-            with: 0,
-            open: None,
-        }
-    }
-
-    fn add(&mut self, segment: &Segment, range: Range<u32>, docs: &Docs) -> io::Result<()> {
-        let mut last = u32::MAX;
-        let mut with = 0u64;
-        let mut seen = |position: u32| {
-            with += u64::from(position != last);
-            last = position;
-        };
-        match segment.field(self.field)? {
-            Some(Values::Text(column)) => {
-                let first = segment.meta().first;
-                if self.open.as_ref().is_none_or(|(open, ..)| *open != first) {
-                    self.close()?;
-                    self.open = Some((first, column.clone(), vec![0; column.num_terms()]));
-                }
-                if let Some((_, _, counts)) = self.open.as_mut() {
-                    each_of(column.ords(), range, docs, |position, ord| {
-                        seen(position);
-                        bump_at(counts, ord);
-                    });
-                }
-            }
-            Some(Values::Number(column)) => each_of(column, range, docs, |position, value| {
-                seen(position);
-                *self.numbers.entry(value).or_default() += 1;
-            }),
-            Some(Values::Address(column)) => docs.each(range.end - range.start, |position| {
-                for value in column.values_for_doc(range.start + position) {
-                    seen(position);
-                    *self.addresses.entry(value).or_default() += 1;
-                }
-            }),
-            None => {}
-        }
-        self.with += with;
-        Ok(())
-    }
-
-    /// Folds the counts of the segment seen last into those by text.
-    fn close(&mut self) -> io::Result<()> {
-        let Some((_, column, counts)) = self.open.take() else {
-            return Ok(());
-        };
-        each_term(&column, &counts, |term, count| {
-            match self.texts.get_mut(term) {
-                Some(sum) => *sum += count,
-                None => {
-                    self.texts.insert(term.into(), count);
-                }
-            }
-        })
-    }
-
-    fn finish(mut self, total: u64) -> Aggregation {
-        if let Err(error) = self.close() {
-            tracing::error!(%error, "dictionary of an index segment could not be read");
-        }
-        let missing = total.saturating_sub(self.with);
-        let Some(size) = self.size else {
-            let value = self.texts.len() + self.numbers.len() + self.addresses.len();
-            return Aggregation::Cardinality {
-                value: u64::try_from(value).unwrap_or(u64::MAX),
-                missing,
-            };
-        };
-        let texts = self
-            .texts
-            .into_iter()
-            .map(|(key, count)| (key.into_string(), count));
-        let numbers = self
-            .numbers
-            .into_iter()
-            .map(|(key, count)| (key.to_string(), count));
-        let addresses = self.addresses.into_iter().map(|(ip, count)| {
-            let text = ip
-                .to_ipv4_mapped()
-                .map_or_else(|| ip.to_string(), |ip| ip.to_string());
-            (text, count)
-        });
-        let mut all: Vec<Bucket> = texts
-            .chain(numbers)
-            .chain(addresses)
-            .map(|(key, count)| Bucket { key, count })
-            .collect();
-        let order = |a: &Bucket, b: &Bucket| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key));
-        let sum: u64 = all.iter().map(|bucket| bucket.count).sum();
-        if all.len() > size {
-            all.select_nth_unstable_by(size, order);
-            all.truncate(size);
-        }
-        all.sort_unstable_by(order);
-        let shown: u64 = all.iter().map(|bucket| bucket.count).sum();
-        Aggregation::Terms {
-            buckets: all,
-            other: sum - shown,
-            missing,
-        }
-    }
-}
-
-/// Smallest, largest and sum of a number field.
-pub(super) struct Numbers {
-    field: Field,
-    count: u64,
-    min: u64,
-    max: u64,
-    sum: u128,
-}
-
-impl Numbers {
-    pub(super) fn new(field: Field) -> Self {
-        Self {
-            field,
-            count: 0,
-            min: u64::MAX,
-            max: 0,
-            sum: 0,
-        }
-    }
-
-    fn add(&mut self, segment: &Segment, range: Range<u32>, docs: &Docs) -> io::Result<()> {
-        if let Some(Values::Number(column)) = segment.field(self.field)? {
-            each_of(column, range, docs, |_, value| {
-                self.count += 1;
-                self.min = self.min.min(value);
-                self.max = self.max.max(value);
-                self.sum += u128::from(value);
-            });
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Aggregation {
-        let some = self.count > 0;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a mean is shown, not counted with"
-        )]
-        let avg = some.then(|| self.sum as f64 / self.count as f64);
-        Aggregation::Stats {
-            count: self.count,
-            min: some.then_some(self.min),
-            max: some.then_some(self.max),
-            sum: self.sum,
-            avg,
-        }
     }
 }

@@ -3,21 +3,17 @@
 //! A term is a word and one byte for its place: 0 in `message`, 1 elsewhere and not in `message`. So `message:word` needs
 //! one list, a bare word both, and no document stands in two lists of a word.
 //!
-//! File: `postings · dictionary (tantivy's FST) · length of postings u64 LE`. Postings of a term are blocks, one per slice
-//! of 65,536 documents that has any: `slice LEB128 · (length << 1 | is bitmap) LEB128 · payload`. The payload is the
-//! distances between documents as LEB128 or, where that is shorter, a bitmap.
+//! File: `postings · dictionary (tantivy's FST) · length of postings u64 LE`.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::postings::{Block, Postings, SLICE_DOCS, blocks};
 use tantivy::directory::{FileSlice, OwnedBytes};
 use tantivy::postings::TermInfo;
 use tantivy::termdict::{TermDictionary, TermDictionaryBuilder, TermStreamer};
-
-/// Documents that are searched as one piece; a power of two.
-pub(super) const SLICE_DOCS: u32 = 1 << 16;
 
 /// Where in the event a word stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,105 +30,6 @@ impl Place {
             Self::Message => 0,
             Self::Elsewhere => 1,
         }
-    }
-}
-
-/// Writes the postings of one term; documents come in order, each once.
-#[derive(Debug, Default)]
-struct Postings {
-    done: Vec<u8>,
-    /// Distances in the current slice.
-    open: Vec<u8>,
-    /// Behind the last document.
-    next: u32,
-    count: u32,
-}
-
-impl Postings {
-    /// Adds a document unless it is the last one added; tells whether it was added.
-    fn push(&mut self, doc: u32) -> bool {
-        if doc < self.next {
-            return false;
-        }
-        if doc / SLICE_DOCS != self.next.saturating_sub(1) / SLICE_DOCS {
-            self.close();
-        }
-        let start = if self.open.is_empty() {
-            doc - doc % SLICE_DOCS
-        } else {
-            self.next
-        };
-        leb128(&mut self.open, doc - start);
-        self.next = doc + 1;
-        self.count += 1;
-        true
-    }
-
-    fn close(&mut self) {
-        if self.open.is_empty() {
-            return;
-        }
-        let last = self.next - 1;
-        leb128(&mut self.done, last / SLICE_DOCS);
-        let bitmap_bytes = usize::try_from(last % SLICE_DOCS / 8 + 1).unwrap_or(usize::MAX);
-        let is_bitmap = bitmap_bytes < self.open.len();
-        let length = bitmap_bytes.min(self.open.len());
-        let tag = u32::try_from(length << 1).unwrap_or(0) | u32::from(is_bitmap);
-        leb128(&mut self.done, tag);
-        if is_bitmap {
-            let start = self.done.len();
-            self.done.resize(start + bitmap_bytes, 0);
-            let bitmap = self.done.get_mut(start..).unwrap_or_default();
-            distances(&self.open, |at| {
-                if let Some(byte) = usize::try_from(at / 8)
-                    .ok()
-                    .and_then(|at| bitmap.get_mut(at))
-                {
-                    *byte |= 1 << (at % 8);
-                }
-            });
-        } else {
-            self.done.extend_from_slice(&self.open);
-        }
-        self.open.clear();
-    }
-
-    fn finish(&mut self) -> &[u8] {
-        self.close();
-        &self.done
-    }
-}
-
-fn leb128(to: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        let [low, ..] = value.to_le_bytes();
-        to.push(low | 0x80);
-        value >>= 7;
-    }
-    let [low, ..] = value.to_le_bytes();
-    to.push(low);
-}
-
-fn read_leb128(bytes: &mut &[u8]) -> Option<u32> {
-    let mut value = 0u32;
-    for shift in (0..35).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-/// Positions in the slice, from their distances.
-fn distances(mut bytes: &[u8], mut found: impl FnMut(u32)) {
-    let mut next = 0u32;
-    while let Some(distance) = read_leb128(&mut bytes) {
-        let at = next.saturating_add(distance);
-        found(at);
-        next = at.saturating_add(1);
     }
 }
 
@@ -159,7 +56,7 @@ impl Builder {
         };
         let is_added = match place {
             Place::Message => message.push(doc),
-            Place::Elsewhere => message.next != doc + 1 && elsewhere.push(doc),
+            Place::Elsewhere => message.last() != Some(doc) && elsewhere.push(doc),
         };
         self.bytes += if is_added { 2 } else { 0 };
     }
@@ -178,7 +75,7 @@ impl Builder {
         let mut key = Vec::new();
         for (word, lists) in &mut terms {
             for (postings, place) in lists.iter_mut().zip([Place::Message, Place::Elsewhere]) {
-                if postings.count > 0 {
+                if postings.count() > 0 {
                     key.clear();
                     key.extend_from_slice(word.as_bytes());
                     key.push(place.byte());
@@ -206,7 +103,7 @@ impl<'w, W: Write> Writer<'w, W> {
     }
 
     fn term(&mut self, key: &[u8], postings: &mut Postings) -> io::Result<()> {
-        let doc_freq = postings.count;
+        let doc_freq = postings.count();
         let bytes = postings.finish();
         self.to.write_all(bytes)?;
         let info = TermInfo {
@@ -309,22 +206,8 @@ impl Words {
     }
 
     fn blocks(&self, list: &List) -> impl Iterator<Item = Block<'_>> {
-        let mut rest = self
-            .postings
-            .as_slice()
-            .get(list.bytes.clone())
-            .unwrap_or_default();
-        std::iter::from_fn(move || {
-            let slice = read_leb128(&mut rest)?;
-            let tag = read_leb128(&mut rest)?;
-            let (payload, tail) = rest.split_at_checked(usize::try_from(tag >> 1).ok()?)?;
-            rest = tail;
-            Some(Block {
-                slice,
-                is_bitmap: tag & 1 == 1,
-                payload,
-            })
-        })
+        let bytes = self.postings.as_slice().get(list.bytes.clone());
+        blocks(bytes.unwrap_or_default())
     }
 }
 
@@ -340,28 +223,6 @@ fn list(info: TermInfo) -> List {
     List {
         count: info.doc_freq,
         bytes: info.postings_range,
-    }
-}
-
-struct Block<'a> {
-    slice: u32,
-    is_bitmap: bool,
-    payload: &'a [u8],
-}
-
-impl Block<'_> {
-    /// Positions in the slice.
-    fn each(&self, mut found: impl FnMut(u32)) {
-        if !self.is_bitmap {
-            return distances(self.payload, found);
-        }
-        for (at, byte) in (0u32..).step_by(8).zip(self.payload) {
-            let mut rest = *byte;
-            while rest != 0 {
-                found(at + rest.trailing_zeros());
-                rest &= rest - 1;
-            }
-        }
     }
 }
 
@@ -439,7 +300,7 @@ mod tests {
 
     fn has(doc: u32, word: u32) -> bool {
         match word {
-            0 => doc % 2 == 0,
+            0 => doc.is_multiple_of(2),
             1 => doc % 1_000 == 7,
             2 => doc == 70_000,
             _ => false,

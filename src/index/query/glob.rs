@@ -81,12 +81,6 @@ impl Glob {
             .collect()
     }
 
-    /// Whether it is a prefix and a `*`, nothing else.
-    pub(in crate::index) fn is_prefix(&self) -> bool {
-        let chars = self.prefix().chars().count();
-        chars + 1 == self.0.len() && self.0.last() == Some(&Piece::Any)
-    }
-
     /// Tokens that every text this pattern fits must hold whole: those that end at a character that is no part of tokens,
     /// or at an end of the pattern, on both sides.
     pub(in crate::index) fn whole_tokens(&self) -> Vec<String> {
@@ -163,7 +157,5 @@ mod tests {
         assert_eq!(glob("*timeout*").whole_tokens(), Vec::<String>::new());
         assert_eq!(glob("a b*").whole_tokens(), ["a"]);
         assert_eq!(glob("x?/Y").whole_tokens(), ["y"]);
-        assert!(glob("ab*").is_prefix());
-        assert!(!glob("a*b").is_prefix());
     }
 }

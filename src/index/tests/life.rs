@@ -45,7 +45,7 @@ fn deleting_the_index_changes_no_answer() {
     let dir = tempfile::tempdir().unwrap();
     let queries = [
         "*",
-        "status:404",
+        "status:400",
         "user:user-3",
         "orders",
         "ip:10.0.0.0/30",

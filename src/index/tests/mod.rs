@@ -137,10 +137,6 @@ impl Lab {
     pub(super) fn stop(self) {
         self.wal.close();
         self.tasks.stop();
-        self.runtime.block_on(async {
-            let runtime = tokio::runtime::Handle::current();
-            drop(runtime);
-        });
         let tasks = self.tasks.clone();
         self.runtime.block_on(tasks.drained());
     }

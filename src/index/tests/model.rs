@@ -104,79 +104,82 @@ fn events() -> impl Strategy<Value = Vec<Event<'static>>> {
     })
 }
 
+/// Conditions as people write them.
+const FIXED: &[&str] = &[
+    "status:404",
+    "status:4xx",
+    "status:4*",
+    "status:?00",
+    "status:>=404",
+    "status:[200 TO 404}",
+    "status:*",
+    "status:0404",
+    "client.ip:10.1.0.0/16",
+    "client.ip:10.1.2.3",
+    "client.ip:*",
+    "client.ip:2001:db8::/32",
+    "client.ip:::/0",
+    "client.ip:un*",
+    "client.ip:10.1.*",
+    "tags:pci",
+    "tags:*",
+    "tags:(eu OR pci)",
+    "ext.count:5",
+    "ext.count:>=5",
+    "ext.count:[0 TO 100]",
+    "count:73.9",
+    "ext.flag:true",
+    "flag:*",
+    "note:*",
+    "ext.missing:*",
+    "client.port:443",
+    "object.id:*",
+    "user.name:*",
+    "user.id:a*",
+    "user.id:*L*",
+    "user:[a TO b]",
+    "user.id:>=B",
+    "user.id:>5",
+    "service:\"*star*\"",
+    "service:\\*star\\*",
+    "service:*star*",
+    "service:g?teway",
+    "*",
+    "id:*",
+    "id:req*",
+    "message:*",
+    "message:time*",
+    "message:*out",
+    "message:ti?eout",
+    "path:/timeout/*",
+    "path:*/x",
+    "path:\"/x\"",
+    "time*",
+    "*e*",
+    "av*",
+    "日*",
+    "user_agent.original:*timeout*",
+    "ua:*",
+    "duration:>1ms",
+    "duration:7",
+    "@timestamp:>=2026-11-21T12:00:00.200Z",
+    "@timestamp:[now TO now+100ms]",
+    "event.ingested:<2026-11-22",
+    "event.ingested:[2026-11-22T00:30 TO 2026-11-22T02:00]",
+    "e29b",
+    "message:404",
+    "note:404",
+    "404",
+    "x",
+    "ext.note:>m",
+    "count:1000",
+];
+
 fn condition() -> impl Strategy<Value = String> {
     let word = prop::sample::select(WORDS.to_vec());
     let user = prop::sample::select(USERS.to_vec());
     let id = prop::sample::select(IDS.to_vec());
-    let fixed = prop::sample::select(vec![
-        "status:404",
-        "status:4xx",
-        "status:4*",
-        "status:?00",
-        "status:>=404",
-        "status:[200 TO 404}",
-        "status:*",
-        "status:0404",
-        "client.ip:10.1.0.0/16",
-        "client.ip:10.1.2.3",
-        "client.ip:*",
-        "client.ip:2001:db8::/32",
-        "client.ip:::/0",
-        "client.ip:un*",
-        "client.ip:10.1.*",
-        "tags:pci",
-        "tags:*",
-        "tags:(eu OR pci)",
-        "ext.count:5",
-        "ext.count:>=5",
-        "ext.count:[0 TO 100]",
-        "count:73.9",
-        "ext.flag:true",
-        "flag:*",
-        "note:*",
-        "ext.missing:*",
-        "client.port:443",
-        "object.id:*",
-        "user.name:*",
-        "user.id:a*",
-        "user.id:*L*",
-        "user:[a TO b]",
-        "user.id:>=B",
-        "user.id:>5",
-        "service:\"*star*\"",
-        "service:\\*star\\*",
-        "service:*star*",
-        "service:g?teway",
-        "*",
-        "id:*",
-        "id:req*",
-        "message:*",
-        "message:time*",
-        "message:*out",
-        "message:ti?eout",
-        "path:/timeout/*",
-        "path:*/x",
-        "path:\"/x\"",
-        "time*",
-        "*e*",
-        "av*",
-        "日*",
-        "user_agent.original:*timeout*",
-        "ua:*",
-        "duration:>1ms",
-        "duration:7",
-        "@timestamp:>=2026-11-21T12:00:00.200Z",
-        "@timestamp:[now TO now+100ms]",
-        "event.ingested:<2026-11-22",
-        "event.ingested:[2026-11-22T00:30 TO 2026-11-22T02:00]",
-        "e29b",
-        "message:404",
-        "note:404",
-        "404",
-        "x",
-        "ext.note:>m",
-        "count:1000",
-    ]);
+    let fixed = prop::sample::select(FIXED.to_vec());
     prop_oneof![
         4 => fixed.prop_map(str::to_owned),
         2 => word.clone().prop_map(str::to_owned),
@@ -268,32 +271,25 @@ fn check_aggregate(lab: &Lab, events: &[Event<'_>], query: &str) {
         .iter()
         .filter(|event| parsed.matches(event))
         .collect();
+    let users = Aggregate::Terms {
+        field: "user.id".into(),
+        size: 100,
+    };
+    let tags = Aggregate::Cardinality {
+        field: "tags".into(),
+    };
+    let time = Aggregate::Histogram {
+        interval_ms: Some(50),
+        split: Some("status".into()),
+    };
+    let aggregates = [("users", users), ("tags", tags), ("time", time)];
     let request = AggregateRequest {
         query: parsed,
         from: None,
         to: None,
-        aggregates: vec![
-            (
-                "users".into(),
-                Aggregate::Terms {
-                    field: "user.id".into(),
-                    size: 100,
-                },
-            ),
-            (
-                "tags".into(),
-                Aggregate::Cardinality {
-                    field: "tags".into(),
-                },
-            ),
-            (
-                "time".into(),
-                Aggregate::Histogram {
-                    interval_ms: Some(50),
-                    split: Some("status".into()),
-                },
-            ),
-        ],
+        aggregates: aggregates
+            .map(|(name, aggregate)| (name.to_owned(), aggregate))
+            .to_vec(),
     };
     let answer = searcher.aggregate(&request).unwrap();
     assert_eq!(
@@ -301,56 +297,71 @@ fn check_aggregate(lab: &Lab, events: &[Event<'_>], query: &str) {
         u64::try_from(matched.len()).ok(),
         "{query}"
     );
-    for (name, result) in answer.results {
-        match result {
-            Aggregation::Terms { buckets, other, .. } => {
-                let got: BTreeMap<String, u64> = buckets
-                    .into_iter()
-                    .map(|bucket| (bucket.key, bucket.count))
-                    .collect();
-                assert_eq!(got, naive_terms(&matched, Field::UserId), "{query}");
-                assert_eq!(other, 0);
-            }
-            Aggregation::Cardinality { value, missing } => {
-                let tags = naive_terms(&matched, Field::Tags).len();
-                assert_eq!(value, u64::try_from(tags).unwrap(), "{query}");
-                let without = matched
-                    .iter()
-                    .filter(|event| event.get(Field::Tags).is_none());
-                assert_eq!(missing, u64::try_from(without.count()).unwrap(), "{query}");
-            }
-            Aggregation::Histogram { buckets, .. } => {
-                let mut expected = BTreeMap::new();
-                let mut failed = 0u64;
-                for event in &matched {
-                    let slot = event.time.millis().div_euclid(50) * 50;
-                    *expected.entry(slot).or_insert(0u64) += 1;
-                    let codes = event
-                        .values(Field::HttpStatus)
-                        .filter_map(crate::model::text_of);
-                    let codes = codes.filter_map(|text| text.parse::<u64>().ok());
-                    failed += u64::try_from(codes.filter(|code| code / 100 == 4).count()).unwrap();
-                }
-                let got: BTreeMap<i64, u64> = buckets
-                    .iter()
-                    .filter(|bucket| bucket.count > 0)
-                    .map(|bucket| (bucket.start.millis(), bucket.count))
-                    .collect();
-                assert_eq!(got, expected, "{query}");
-                let split = buckets.iter().flat_map(|bucket| &bucket.split);
-                let got: u64 = split
-                    .filter(|part| part.key == "4xx")
-                    .map(|part| part.count)
-                    .sum();
-                assert_eq!(got, failed, "{query}");
-            }
-            Aggregation::Stats { .. } => panic!("{name} was not asked for"),
-        }
+    for (_, result) in &answer.results {
+        check_result(result, &matched, query);
     }
 }
 
+fn check_result(result: &Aggregation, matched: &[&Event<'_>], query: &str) {
+    let count = |count: usize| u64::try_from(count).unwrap();
+    match result {
+        Aggregation::Terms { buckets, other, .. } => {
+            let got = buckets
+                .iter()
+                .map(|bucket| (bucket.key.clone(), bucket.count));
+            assert_eq!(
+                got.collect::<BTreeMap<_, _>>(),
+                naive_terms(matched, Field::UserId),
+                "{query}"
+            );
+            assert_eq!(*other, 0);
+        }
+        Aggregation::Cardinality { value, missing } => {
+            assert_eq!(
+                *value,
+                count(naive_terms(matched, Field::Tags).len()),
+                "{query}"
+            );
+            let without = matched
+                .iter()
+                .filter(|event| event.get(Field::Tags).is_none());
+            assert_eq!(*missing, count(without.count()), "{query}");
+        }
+        Aggregation::Histogram { buckets, .. } => {
+            let mut expected = BTreeMap::new();
+            let mut failed = 0u64;
+            for event in matched {
+                *expected
+                    .entry(event.time.millis().div_euclid(50) * 50)
+                    .or_insert(0u64) += 1;
+                let codes = event
+                    .values(Field::HttpStatus)
+                    .filter_map(crate::model::text_of);
+                let codes = codes.filter_map(|text| text.parse::<u64>().ok());
+                failed += count(codes.filter(|code| code / 100 == 4).count());
+            }
+            let filled = buckets.iter().filter(|bucket| bucket.count > 0);
+            let got = filled.map(|bucket| (bucket.start.millis(), bucket.count));
+            assert_eq!(got.collect::<BTreeMap<_, _>>(), expected, "{query}");
+            let split = buckets.iter().flat_map(|bucket| &bucket.split);
+            let got: u64 = split
+                .filter(|part| part.key == "4xx")
+                .map(|part| part.count)
+                .sum();
+            assert_eq!(got, failed, "{query}");
+        }
+        Aggregation::Stats { .. } => panic!("was not asked for"),
+    }
+}
+
+/// A few by default, since each writes files; `PROPTEST_CASES` for more.
+fn cases() -> u32 {
+    let given = std::env::var("PROPTEST_CASES").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn answers_are_those_of_a_scan(
