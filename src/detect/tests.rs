@@ -1,7 +1,7 @@
 //! From records in the log to alerts in the store, with crashes in between.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::worker::Worker;
@@ -22,7 +22,6 @@ struct House {
     parts: Parts,
     tasks: Tasks,
     runtime: tokio::runtime::Runtime,
-    redactor: Redactor,
 }
 
 impl House {
@@ -55,16 +54,14 @@ impl House {
             parts,
             tasks,
             runtime,
-            redactor: Redactor::new(Default::default(), TagKey::from_bytes(&[7; 32])),
         }
     }
 
     fn append(&self, events: Vec<Event<'static>>) {
-        let mut batch = Batch::default();
-        let redactor = Redactor::new(Default::default(), TagKey::from_bytes(&[7; 32]));
-        events
-            .into_iter()
-            .for_each(|event| batch.push(&redactor.redact(event)));
+        self.append_batch(batch(events));
+    }
+
+    fn append_batch(&self, batch: Batch) {
         self.runtime.block_on(self.parts.wal.append(batch)).unwrap();
     }
 
@@ -95,6 +92,17 @@ impl Drop for House {
         self.tasks.stop();
         self.runtime.block_on(self.tasks.drained());
     }
+}
+
+fn batch(events: Vec<Event<'static>>) -> Batch {
+    /// Made once: its rules take a while to compile.
+    static REDACTOR: LazyLock<Redactor> =
+        LazyLock::new(|| Redactor::new(Default::default(), TagKey::from_bytes(&[7; 32])));
+    let mut batch = Batch::default();
+    for event in events {
+        batch.push(&REDACTOR.redact(event));
+    }
+    batch
 }
 
 fn open_store(dir: &Path, clock: &Clock, metrics: &Arc<Metrics>) -> Store {
@@ -153,8 +161,11 @@ fn a_burst_becomes_one_alert_with_its_evidence() {
 
 #[test]
 fn a_life_that_ends_anywhere_neither_loses_nor_doubles_an_alert() {
-    let all: Vec<(i64, String)> = (0..400i64)
-        .map(|n| (n, format!("203.0.113.{}", n % 7)))
+    let events = (0..400i64).map(|n| unauthorized(n, &format!("203.0.113.{}", n % 7)));
+    let events: Vec<_> = events.collect();
+    let all: Vec<Batch> = events
+        .chunks(10)
+        .map(|chunk| batch(chunk.to_vec()))
         .collect();
     let run = |life: usize, checkpoint_events: u64| {
         let house = House::new();
@@ -164,8 +175,8 @@ fn a_life_that_ends_anywhere_neither_loses_nor_doubles_an_alert() {
             ..Options::default()
         };
         let mut worker = house.worker(options.clone());
-        for (number, chunk) in all.chunks(10).enumerate() {
-            house.append(chunk.iter().map(|(s, ip)| unauthorized(*s, ip)).collect());
+        for (number, batch) in all.iter().enumerate() {
+            house.append_batch(batch.clone());
             // Some frames are looked at, then the worker is gone without a word.
             worker.step(Duration::ZERO, &house.tasks.shutdown());
             if number % life == life - 1 {
