@@ -40,7 +40,6 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-#[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
 fn announce(path: &Path) {
     println!("cargo:rerun-if-changed={}", path.display());
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use crate::api::{self, State};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::detect::Detector;
 use crate::index::Index;
-use crate::ingest::http::Door;
+use crate::ingest::http::{Door, Submitting};
 use crate::metrics::Metrics;
-use crate::model::{Offset, Timestamp};
+use crate::model::Timestamp;
 use crate::notify::Notifier;
-use crate::pipeline::{Enricher, Intake, Pipeline};
+use crate::pipeline::{Enricher, Intake, Payload, Pipeline};
 use crate::redact::{Redactor, TagKey};
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -50,12 +51,12 @@ pub enum Error {
     /// Webhooks.
     #[error("webhooks: {0}")]
     Notify(#[from] notify::Failure),
-    /// The pipeline.
-    #[error("pipeline: {0}")]
-    Pipeline(#[from] pipeline::Error),
-    /// Followed files.
-    #[error("followed files: {0}")]
-    Ingest(#[from] ingest::Error),
+    /// The address databases.
+    #[error("address databases: {0}")]
+    Enrich(#[from] pipeline::EnrichError),
+    /// A thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
     /// The listener.
     #[error("{0}")]
     Serve(#[from] api::serve::Error),
@@ -68,17 +69,15 @@ pub enum Error {
 #[derive(Debug)]
 pub struct App {
     clock: Clock,
-    config: Config,
     tasks: Tasks,
     metrics: Arc<Metrics>,
     redactor: Arc<Redactor>,
-    pipeline: Arc<Pipeline>,
+    enricher: Enricher,
     store: Store,
-    wal: Wal,
-    index: Index,
     rules: detect::RulesHandle,
     server: api::serve::Server,
     url: String,
+    is_first_run: bool,
 }
 
 /// Where the state store of a data directory is.
@@ -103,7 +102,7 @@ pub fn problems(config: &Config) -> Vec<String> {
     if existing.is_some_and(|dir| !dir.is_dir()) {
         problems.push(format!("data_dir {} is not a directory", config.data_dir.display()));
     }
-    let databases = [&config.enrich.country_db, &config.enrich.city_db, &config.enrich.asn_db];
+    let databases = [&config.pipeline.enrich.country_db, &config.pipeline.enrich.city_db, &config.pipeline.enrich.asn_db];
     for path in databases.into_iter().flatten() {
         if !path.is_file() {
             problems.push(format!("enrich: {} is not a file", path.display()));
@@ -120,6 +119,7 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, Error> {
         let (tasks, metrics) = (Tasks::new(), Arc::new(Metrics::default()));
         let listener = api::serve::Listener::bind(config.server.clone()).await?;
+        let is_first_run = !config.data_dir.join("wal").exists();
         private_dir(&config.data_dir).map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
         let redactor = Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
@@ -130,20 +130,26 @@ impl App {
         let Durable { wal, store, index } = parts;
         wal.start(&tasks)?;
         index.start(&tasks)?;
-        let enricher = Enricher::new(config.enrich.clone(), wardline_web::country_db(), metrics.clone());
-        let context = pipeline::Context::new(&config.pipeline, clock.clone())?;
-        let pipeline = Arc::new(Pipeline::new(context, enricher, redactor.clone(), metrics.clone()));
-        let intake = Intake::new(&config.pipeline, pipeline.clone(), wal.clone(), tasks.clone(), metrics.clone());
-        let rules = detect::start(config.detect.clone(), detect::Parts {
+        let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
+        let enricher = Enricher::open(config.pipeline.enrich.clone(), built_in, metrics.clone())?;
+        enricher.start(&tasks).map_err(Error::Thread)?;
+        let pipeline = Pipeline::new(&config.pipeline, enricher.clone(), redactor.clone(), metrics.clone());
+        let intake =
+            Intake::new(config.pipeline.clone(), Arc::new(pipeline), wal.clone(), tasks.clone(), metrics.clone());
+        let rules = detect::RulesHandle::load(&config.detect, metrics.clone())?;
+        let parts = detect::Parts {
             wal: wal.clone(),
             store: store.clone(),
+            rules: rules.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            tasks: tasks.clone(),
-        })?;
+        };
+        let detector = Detector::start(parts, config.detect.clone(), &tasks)?;
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
-        ingest::follow(&config.files, &config.data_dir, &intake, &clock, &metrics, &tasks)?;
+        let submit = submit(&store, &clock, intake);
+        let place = ingest::file::Place { data: &config.data_dir, metrics: metrics.clone(), clock: clock.clone() };
+        ingest::file::start(config.files.clone(), &place, submit.clone(), &tasks).map_err(Error::Thread)?;
         let state = State {
             options: config.api.clone(),
             is_tls: listener.is_tls(),
@@ -154,15 +160,16 @@ impl App {
             searcher: index.searcher(),
             store: store.clone(),
             rules: rules.clone(),
-            pinger: Some(pinger(&notifier)),
+            notifier: Some(notifier),
         };
-        let door = door(&config, &clock, &metrics, &store, intake);
+        let admission = ingest::Admission::new(config.ingest.clone(), metrics.clone());
+        let door = Door::new(admission, clock.clone(), metrics.clone(), submit);
         let router = api::router(state, |routes| door.register(routes));
         let url = listener.url();
         let server = listener.start(router, &tasks, metrics.clone())?;
-        let app = Self { clock, config, tasks, metrics, redactor, pipeline, store, wal, index, rules, server, url };
-        app.tasks.spawn("housekeeping", app.housekeeping());
-        Ok(app)
+        let keeper = Keeper { store: store.clone(), wal, index, detector, clock: clock.clone() };
+        tasks.spawn("housekeeping", keeper.run(tasks.clone()));
+        Ok(Self { clock, tasks, metrics, redactor, enricher, store, rules, server, url, is_first_run })
     }
 
     /// Where it answers: `http://127.0.0.1:8321`.
@@ -183,12 +190,10 @@ impl App {
         self.redactor.clone()
     }
 
-    /// Whether nobody has ever signed in.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn is_first_run(&self) -> Result<bool, Error> {
-        self.ask(|store, _now| store.is_unclaimed()).await
+    /// Whether the data directory held no log before.
+    #[must_use]
+    pub fn is_first_run(&self) -> bool {
+        self.is_first_run
     }
 
     /// A link that signs one browser in, once, with all scopes.
@@ -226,20 +231,16 @@ impl App {
 
     /// Takes over what can change while running: rules, certificates, address databases. The configuration has
     /// been checked; a part that cannot be taken over keeps what it had.
-    pub async fn reload(&self, config: Config) {
-        let mut refused = problems(&config);
+    pub async fn reload(&self, config: &Config) {
+        let mut refused = problems(config);
         if refused.is_empty() {
             let rules = self.rules.clone();
-            let reloaded = self.tasks.blocking(move || rules.reload(&config.detect)).await;
-            match reloaded {
-                Some(Ok(())) => {}
-                Some(Err(error)) => refused.push(error.to_string()),
-                None => refused.push("rules could not be loaded".to_owned()),
-            }
-            if let Err(error) = self.server.reload() {
-                refused.push(error.to_string());
-            }
-            self.pipeline.reload();
+            let enricher = self.enricher.clone();
+            let reloaded = self.tasks.blocking(move || (rules.reload(), enricher.reload())).await;
+            let Some((rules, places)) = reloaded else { return };
+            refused.extend(rules.err().map(|error| error.to_string()));
+            refused.extend(places.err().map(|error| error.to_string()));
+            refused.extend(self.server.reload().err().map(|error| error.to_string()));
         }
         if refused.is_empty() {
             self.metrics.config_reloads.inc();
@@ -268,54 +269,57 @@ impl App {
             tracing::error!("not everything stopped in time; nothing acknowledged is at risk");
         }
     }
-
-    fn housekeeping(&self) -> impl Future<Output = ()> + use<> {
-        let (store, wal, index, clock) = (self.store.clone(), self.wal.clone(), self.index.clone(), self.clock.clone());
-        let (tasks, pipeline) = (self.tasks.clone(), self.pipeline.clone());
-        async move {
-            let mut shutdown = tasks.shutdown();
-            let mut round: u32 = 0;
-            loop {
-                tokio::select! {
-                    () = shutdown.requested() => break,
-                    () = tokio::time::sleep(HOUSEKEEPING) => {}
-                }
-                round = round.wrapping_add(1);
-                let (store, wal, index, pipeline) = (store.clone(), wal.clone(), index.clone(), pipeline.clone());
-                let now = clock.now();
-                let done = tasks.blocking(move || tidy_up(round, now, &store, &wal, &index, &pipeline)).await;
-                if done.is_none() {
-                    tracing::error!("housekeeping failed and goes on");
-                }
-            }
-            if store.flush_sources().is_err() {
-                tracing::warn!("counts of sources were not written");
-            }
-        }
-    }
 }
 
-/// One round of housekeeping; the slow parts not in every round.
-fn tidy_up(round: u32, now: Timestamp, store: &Store, wal: &Wal, index: &Index, pipeline: &Pipeline) {
-    if let Err(error) = store.collect_inbox() {
-        tracing::warn!(%error, "letters of the command line wait");
+/// Looks around now and then: letters of the command line, retention.
+struct Keeper {
+    store: Store,
+    wal: Wal,
+    index: Index,
+    detector: Detector,
+    clock: Clock,
+}
+
+impl Keeper {
+    async fn run(self, tasks: Tasks) {
+        let (keeper, mut shutdown) = (Arc::new(self), tasks.shutdown());
+        let mut round: u32 = 0;
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                () = tokio::time::sleep(HOUSEKEEPING) => {}
+            }
+            round = round.wrapping_add(1);
+            let keeper = keeper.clone();
+            if tasks.blocking(move || keeper.round(round)).await.is_none() {
+                tracing::error!("housekeeping failed and goes on");
+            }
+        }
+        keeper.flush();
     }
-    if round % 4 == 0 {
-        pipeline.reload();
+
+    /// One round; the slow parts every tenth second only.
+    fn round(&self, round: u32) {
+        if let Err(error) = self.store.collect_inbox() {
+            tracing::warn!(%error, "letters of the command line wait");
+        }
+        if round % 20 != 0 {
+            return;
+        }
+        self.flush();
+        let keep_from = self.detector.saved().min(self.index.searcher().visible());
+        if let Err(error) = self.wal.enforce_retention(self.clock.now(), keep_from) {
+            tracing::warn!(%error, "old segments of the log stay for now");
+        }
+        if let Err(error) = self.index.drop_before(self.wal.first()) {
+            tracing::warn!(%error, "old segments of the index stay for now");
+        }
     }
-    if round % 20 != 0 {
-        return;
-    }
-    if let Err(error) = store.flush_sources() {
-        tracing::warn!(%error, "counts of sources were not written");
-    }
-    let detected = store.detection_checkpoint().ok().flatten().map_or(Offset(0), |checkpoint| checkpoint.offset);
-    let keep_from = detected.min(index.searcher().visible());
-    if let Err(error) = wal.enforce_retention(now, keep_from) {
-        tracing::warn!(%error, "old segments of the log stay for now");
-    }
-    if let Err(error) = index.drop_before(wal.first()) {
-        tracing::warn!(%error, "old segments of the index stay for now");
+
+    fn flush(&self) {
+        if let Err(error) = self.store.flush_sources() {
+            tracing::warn!(%error, "counts of sources were not written");
+        }
     }
 }
 
@@ -361,16 +365,16 @@ fn notifier(
     Ok(Notifier::new(parts, config.notify.clone())?)
 }
 
-fn door(config: &Config, clock: &Clock, metrics: &Arc<Metrics>, store: &Store, intake: Intake) -> Door {
-    let admission = ingest::Admission::new(config.ingest.clone(), metrics.clone());
-    let (store, seen) = (store.clone(), clock.clone());
-    Door::new(admission, clock.clone(), metrics.clone(), move |payload| {
-        let (intake, store, seen) = (intake.clone(), store.clone(), seen.clone());
+/// From a door into the log, with a note of who sent.
+fn submit(store: &Store, clock: &Clock, intake: Intake) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
+    let (store, clock) = (store.clone(), clock.clone());
+    move |payload| {
+        let (intake, store, clock) = (intake.clone(), store.clone(), clock.clone());
         Box::pin(async move {
             let source = payload.source.clone();
             let ack = intake.submit(payload).await?;
-            store.note_source(&source, ack.accepted, seen.now());
+            store.note_source(&source, ack.accepted, clock.now());
             Ok(ack)
         })
-    })
+    }
 }

@@ -32,11 +32,9 @@ pub struct Config {
     /// The HTTP door.
     pub ingest: ingest::Options,
     /// Files that are followed.
-    pub files: Vec<ingest::Follow>,
+    pub files: ingest::file::Options,
     /// From payloads to clean events.
     pub pipeline: pipeline::Options,
-    /// Addresses to places.
-    pub enrich: pipeline::EnrichOptions,
     /// Redaction.
     pub redact: redact::Options,
     /// The log of events.
@@ -59,9 +57,8 @@ impl Default for Config {
             server: api::serve::Options::default(),
             api: api::Options::default(),
             ingest: ingest::Options::default(),
-            files: Vec::new(),
+            files: ingest::file::Options::default(),
             pipeline: pipeline::Options::default(),
-            enrich: pipeline::EnrichOptions::default(),
             redact: redact::Options::default(),
             wal: wal::Options::default(),
             index: index::Options::default(),

@@ -173,6 +173,7 @@ metrics! {
     detect_rule_errors: Gauge "wardline_detect_rule_errors" "Rules refused at the last load.";
     detect_state_bytes: Gauge "wardline_detect_state_bytes" "Memory of detection state.";
     detect_evictions: Counter "wardline_detect_evictions_total" "Groups forgotten because a bound was hit.";
+    detect_unreadable: Counter "wardline_detect_unreadable_total" "Records of the log the rules could not read.";
     detect_lag: Histogram "wardline_detect_lag_seconds" "From receipt of an event to the rules having seen it.";
     alerts_opened: Counter "wardline_alerts_opened_total" "Alerts opened.";
     alerts_updated: Counter "wardline_alerts_updated_total" "Alerts updated by more evidence.";

@@ -130,7 +130,7 @@ impl Compiler {
                     Route::Every
                 } {
                     Route::Every => detection.expr.clone(),
-                    Route::When(also) => Expr::And(vec![also, detection.expr.clone()]),
+                    Route::When(also) => Expr::And(vec![*also, detection.expr.clone()]),
                     Route::Never => continue,
                 };
                 let expr = compiler.expr(&expr);

@@ -1,7 +1,7 @@
 //! `correlation:` to a [`Correlation`].
 
 use crate::read::{text, texts};
-use crate::rule::{Bounds, Correlation, Counted};
+use crate::rule::{Alias, Bounds, Correlation, Counted};
 use crate::yaml::{Data, Fault, Node, fault};
 
 /// Group fields at most.
@@ -34,23 +34,7 @@ pub(crate) fn read(rule: &Node, part: &Node) -> Result<Correlation, Fault> {
     let Some(condition) = part.get("condition") else {
         return fault(part.line, "`correlation.condition` is missing");
     };
-    let kind = match kind.as_str() {
-        "event_count" => Counted::Events,
-        "value_count" => Counted::Values(count_fields(condition)?),
-        "temporal" | "temporal_ordered" | "value_sum" | "value_avg" | "value_percentile"
-        | "value_median" => {
-            return fault(
-                part.line,
-                format!("correlation type `{kind}` is not supported yet"),
-            );
-        }
-        other => {
-            return fault(
-                part.line,
-                format!("correlation type `{other}` is not known"),
-            );
-        }
-    };
+    let kind = counted(&kind, part.line, condition)?;
     let rules: Vec<(u32, String)> = match part.get("rules") {
         None => Vec::new(),
         Some(list) => list
@@ -88,6 +72,19 @@ pub(crate) fn read(rule: &Node, part: &Node) -> Result<Correlation, Fault> {
     })
 }
 
+fn counted(kind: &str, line: u32, condition: &Node) -> Result<Counted, Fault> {
+    match kind {
+        "event_count" => Ok(Counted::Events),
+        "value_count" => Ok(Counted::Values(count_fields(condition)?)),
+        "temporal" | "temporal_ordered" | "value_sum" | "value_avg" | "value_percentile"
+        | "value_median" => fault(
+            line,
+            format!("correlation type `{kind}` is not supported yet"),
+        ),
+        other => fault(line, format!("correlation type `{other}` is not known")),
+    }
+}
+
 fn count_fields(condition: &Node) -> Result<Vec<String>, Fault> {
     let fields = texts(condition, "field")?;
     if fields.is_empty() || fields.len() > GROUP_FIELDS_MAX {
@@ -96,7 +93,7 @@ fn count_fields(condition: &Node) -> Result<Vec<String>, Fault> {
     Ok(fields)
 }
 
-fn aliases(part: &Node) -> Result<Vec<(String, Vec<(String, String)>)>, Fault> {
+fn aliases(part: &Node) -> Result<Vec<Alias>, Fault> {
     let mut found = Vec::new();
     for alias in part.get("aliases").map(Node::pairs).unwrap_or_default() {
         let mut fields = Vec::new();

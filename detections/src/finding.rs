@@ -14,6 +14,14 @@ pub struct Moment {
     pub id: u64,
 }
 
+impl Moment {
+    /// The value of [`Moment::id`] for the id a client gave an event. Never 0, and the same in every build.
+    #[must_use]
+    pub fn id_of(text: &str) -> u64 {
+        crate::sip::hash([0x6964, 0], text.as_bytes()).max(1)
+    }
+}
+
 /// How bad a finding is: Sigma's five levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {

@@ -45,7 +45,7 @@ pub use lookup::{FieldId, Lookup, ValueRef};
 pub use modifiers::Placeholders;
 pub use record::{Bound, Record, Scalar};
 pub use rule::RuleFile;
-pub use set::{LoadOptions, RuleError, RuleInfo, RuleSet};
+pub use set::{LoadOptions, RuleError, RuleInfo, RuleSet, Term};
 pub use snapshot::SnapshotError;
 pub use trial::TestReport;
 

@@ -35,7 +35,7 @@ pub(crate) enum Route {
     /// On every event.
     Every,
     /// On events for which this holds too.
-    When(Expr<Predicate>),
+    When(Box<Expr<Predicate>>),
     /// Nowhere.
     Never,
 }
@@ -59,7 +59,7 @@ pub(crate) fn route(source: &Logsource) -> Route {
         (None, Some(_)) => Route::Every,
         (None, None) if details.iter().any(Option::is_some) => Route::Every,
         (None, None) => Route::Never,
-        (Some(server), _) => Route::When(dataset(server)),
+        (Some(server), _) => Route::When(Box::new(dataset(server))),
     }
 }
 

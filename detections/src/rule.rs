@@ -69,13 +69,15 @@ pub(crate) struct Correlation {
     /// Names or ids of the rules whose events are counted, with their lines.
     pub(crate) rules: Vec<(u32, String)>,
     pub(crate) group_by: Vec<String>,
-    /// Alias, then rule and field.
-    pub(crate) aliases: Vec<(String, Vec<(String, String)>)>,
+    pub(crate) aliases: Vec<Alias>,
     pub(crate) timespan_ms: u64,
     pub(crate) bounds: Bounds,
     /// Whether the rules also alert by themselves.
     pub(crate) generate: bool,
 }
+
+/// A name for a field that has another name in each rule: the alias, then rule and field.
+pub(crate) type Alias = (String, Vec<(String, String)>);
 
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::compile::{Compiler, Program};
+use crate::condition::Expr;
 use crate::finding::{Finding, Kind, Level};
 use crate::modifiers::Placeholders;
+use crate::predicate::{Order, Predicate, Test};
 use crate::read;
 use crate::rule::{Body, Counted, Document, RuleFile, Trial};
 use crate::trial::{self, TestReport};
@@ -20,7 +22,7 @@ pub struct RuleSet {
 }
 
 /// What is known of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RuleInfo {
     /// Its UUID, or its name where it has none.
     pub id: String,
@@ -54,6 +56,19 @@ pub struct RuleInfo {
     pub active: bool,
     /// Tests it brings.
     pub tests: usize,
+    /// What every event it counts has, as far as it can be said simply: for a search that shows them.
+    pub terms: Vec<Term>,
+}
+
+/// Something simple that an event has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Term {
+    /// The field has this value.
+    Is(String, String),
+    /// The field is there.
+    Exists(String),
+    /// The number in the field is `<`, `<=`, `>` or `>=` this one.
+    Compares(String, &'static str, f64),
 }
 
 /// A rule that was refused.
@@ -183,7 +198,29 @@ impl RuleSet {
                 Body::Detection(_) => matched.contains(&position),
                 Body::Correlation(_) => fed.contains(&position),
             };
-            info(document, alerting.contains(&position), active)
+            let base = match &document.body {
+                Body::Detection(detection) => Some(detection),
+                Body::Correlation(correlation) => match correlation.rules.as_slice() {
+                    [(_, name)] => match names.get(name).and_then(|n| found.get(*n)) {
+                        Some(Document {
+                            body: Body::Detection(detection),
+                            ..
+                        }) => Some(detection),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+            };
+            let mut terms = Vec::new();
+            if let Some(base) = base {
+                add_terms(&base.expr, &mut terms);
+            }
+            RuleInfo {
+                alerts: alerting.contains(&position),
+                active,
+                terms,
+                ..info(document)
+            }
         };
         let tests = found
             .iter()
@@ -237,7 +274,7 @@ impl RuleSet {
     }
 }
 
-fn info(document: &Document, alerts: bool, active: bool) -> RuleInfo {
+fn info(document: &Document) -> RuleInfo {
     let meta = document.meta.clone();
     let kind = match (&document.body, &document.ext.new_value) {
         (Body::Detection(_), Some(_)) => Kind::NewValue,
@@ -259,9 +296,46 @@ fn info(document: &Document, alerts: bool, active: bool) -> RuleInfo {
         kind,
         file: meta.file,
         line: meta.line,
-        alerts,
-        active,
+        alerts: false,
+        active: false,
         tests: document.ext.tests.len(),
+        terms: Vec::new(),
+    }
+}
+
+/// What follows from a condition.
+fn add_terms(expr: &Expr<Predicate>, terms: &mut Vec<Term>) {
+    match expr {
+        Expr::And(items) => items.iter().for_each(|item| add_terms(item, terms)),
+        Expr::Is(predicate) => {
+            let Some(field) = &predicate.field else {
+                return;
+            };
+            let sign = |order| match order {
+                Order::Less => Some("<"),
+                Order::LessOrEqual => Some("<="),
+                Order::Greater => Some(">"),
+                Order::GreaterOrEqual => Some(">="),
+                Order::Equal => None,
+            };
+            match &predicate.test {
+                Test::Exists(true) => terms.push(Term::Exists(field.clone())),
+                Test::Number(order, limit) => {
+                    if let Some(sign) = sign(*order) {
+                        terms.push(Term::Compares(field.clone(), sign, *limit));
+                    }
+                }
+                Test::Text { set, .. } => {
+                    if let Some((texts, _)) = set.exact()
+                        && let (Some(text), 1) = (texts.iter().next(), texts.len())
+                    {
+                        terms.push(Term::Is(field.clone(), text.to_string()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        _ => {}
     }
 }
 

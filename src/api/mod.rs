@@ -51,6 +51,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::detect::RulesHandle;
 use crate::index::Searcher;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::wal::Wal;
@@ -110,7 +111,7 @@ pub struct State {
     /// Detection rules.
     pub rules: RulesHandle,
     /// Who sends a test message to a webhook; `None` where nothing delivers.
-    pub pinger: Option<webhooks::Pinger>,
+    pub notifier: Option<Notifier>,
 }
 
 /// The state with what the routes share among themselves.

@@ -1,9 +1,6 @@
 //! `/api/v1/webhooks`: who is told of alerts. A signing secret is in the answer that made it and nowhere
 //! else; addresses may hold tokens, so lists show them masked.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State as With;
@@ -20,8 +17,9 @@ use super::routes::{Param, RouteSpec, Routes, Shape};
 use super::search::PageInfo;
 use super::{Shared, State};
 use crate::model::Severity;
+use crate::notify::Ping;
 use crate::store::{
-    Attempt, Delivery, Endpoint, EndpointChange, EndpointHealth, EndpointState, EventType,
+    Delivery, Endpoint, EndpointChange, EndpointHealth, EndpointState, EventType,
     NewEndpoint,
 };
 
@@ -48,7 +46,7 @@ static DELETE: RouteSpec =
 static TEST: RouteSpec =
     RouteSpec::change(Method::POST, "/api/v1/webhooks/{id}/test", "webhook_test")
         .summary("Sends a signed test message now and says what came back.")
-        .gives(Shape::of::<Attempt>());
+        .gives(Shape::of::<Ping>());
 static ROTATE: RouteSpec = RouteSpec::change(
     Method::POST,
     "/api/v1/webhooks/{id}/rotate-secret",
@@ -83,37 +81,6 @@ pub(super) fn register(routes: &mut Routes) {
     routes.add(&ROTATE, rotate);
     routes.add(&DELIVERIES, deliveries);
     routes.add(&RESEND, resend);
-}
-
-/// An attempt that is under way.
-pub type Pinging = Pin<Box<dyn Future<Output = Attempt> + Send>>;
-
-type Check = dyn Fn(&str) -> Result<(), String> + Send + Sync;
-
-/// What the API needs of whoever delivers: the check of an address, and a test message.
-#[derive(Clone)]
-pub struct Pinger {
-    check: Arc<Check>,
-    ping: Arc<dyn Fn(Endpoint) -> Pinging + Send + Sync>,
-}
-
-impl std::fmt::Debug for Pinger {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pinger")
-    }
-}
-
-impl Pinger {
-    /// `check` says in words why an address is refused; `ping` sends `render_ping` to an endpoint, signed.
-    pub fn new(
-        check: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
-        ping: impl Fn(Endpoint) -> Pinging + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            check: Arc::new(check),
-            ping: Arc::new(ping),
-        }
-    }
 }
 
 const URL_BYTES_MAX: usize = 2_048;
@@ -235,8 +202,8 @@ fn check_url(state: &State, text: &str) -> Result<(), Error> {
             "expected an address without credentials and without #",
         ));
     }
-    match &state.pinger {
-        Some(pinger) => (pinger.check)(text).map_err(|why| refused(&why)),
+    match &state.notifier {
+        Some(notifier) => notifier.check_url(text).map_err(|failure| refused(&failure.to_string())),
         None => Ok(()),
     }
 }
@@ -355,12 +322,11 @@ async fn test(
     With(state): With<Shared>,
     _caller: Authorized,
     Id(id): Id,
-) -> Result<Answer<Attempt>, Error> {
-    let endpoint = state.ask(move |state| existing(state, &id)).await?;
-    let Some(pinger) = &state.pinger else {
+) -> Result<Answer<Ping>, Error> {
+    let Some(notifier) = &state.notifier else {
         return Err(Error::Conflict("this server delivers no webhooks"));
     };
-    Ok(Answer((pinger.ping)(endpoint).await))
+    Ok(Answer(notifier.ping(&id).await?))
 }
 
 async fn rotate(

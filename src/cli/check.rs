@@ -1,6 +1,7 @@
 //! `wardline check`: configuration, rules and data directory, all problems at once.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -27,8 +28,12 @@ pub(super) fn run(check: &Check) -> anyhow::Result<Exit> {
                 config.data_dir.clone_from(dir);
             }
             problems.extend(crate::app::problems(&config));
-            let rules = detect::check(&config.detect);
-            problems.extend(rules.iter().map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.message)));
+            match detect::RulesHandle::load(&config.detect, Arc::default()) {
+                Ok(rules) => problems.extend(
+                    rules.errors().iter().map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.message)),
+                ),
+                Err(error) => problems.push(error.to_string()),
+            }
         }
         Err(found) => problems.extend(found.iter().map(ToString::to_string)),
     }

@@ -61,12 +61,12 @@ impl Running {
 
     /// A new key with all scopes.
     pub(super) async fn create_admin_key(&self, name: &str) -> anyhow::Result<String> {
-        self.app.create_admin_key(name).await
+        Ok(self.app.create_admin_key(name).await?)
     }
 
     /// A one-time link that signs a browser in.
     pub(super) async fn sign_in_link(&self) -> anyhow::Result<String> {
-        self.app.sign_in_link().await
+        Ok(self.app.sign_in_link().await?)
     }
 
     pub(super) async fn stop(self) {
@@ -85,7 +85,7 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
         }
     };
     let running = start(config).await?;
-    if running.app.is_first_run().await? {
+    if running.app.is_first_run() {
         output::emit(&format!("first sign-in (once, within 24 hours): {}\n", running.sign_in_link().await?))?;
     }
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
@@ -103,7 +103,7 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
 /// Checks the configuration as it is now and takes over what can change while running; keeps the old on error.
 async fn reload(serve: &Serve, running: &Running) {
     match serve.load() {
-        Ok(config) => running.app.reload(config).await,
+        Ok(config) => running.app.reload(&config).await,
         Err(problems) => running.app.reload_refused(&problems),
     }
 }

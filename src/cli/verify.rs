@@ -17,6 +17,17 @@ pub struct Verify {
 
 pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
     let report = wal::verify(&verify.data_dir, |_done, _all| {})?;
-    output::emit(&format!("{report}\n"))?;
+    output::emit(&format!("{}\n", serde_json::to_string(&report)?))?;
+    for damage in &report.damage {
+        output::tell(&format!(
+            "damage: segment {:020}, byte {}: {:?}, events {} to {}{}",
+            damage.segment.0,
+            damage.position,
+            damage.kind,
+            damage.first.0,
+            damage.end.0,
+            if damage.is_known { " (a recorded gap)" } else { "" },
+        ));
+    }
     Ok(if report.is_sound() { Exit::Ok } else { Exit::Findings })
 }

@@ -1,8 +1,36 @@
 //! Histograms, top lists and counts, by loops over columns.
 
-use super::query::Query;
-use super::search::Stats;
-use crate::model::Timestamp;
+use super::query::{Name, Query, Target, resolve};
+use super::search::{Stats, window};
+use super::segment::has_column;
+use super::tally::{Numbers, Tally, Terms, Times};
+use super::walk::{Piece, Walk};
+use super::{Error, Options};
+use crate::model::{Field, Kind, Timestamp};
+
+/// Buckets of a histogram that picks its own interval, about.
+const BUCKETS_WANTED: i128 = 60;
+/// Widths such a histogram picks from, in milliseconds.
+const INTERVALS_MS: [i64; 18] = [
+    1,
+    10,
+    100,
+    1_000,
+    5_000,
+    10_000,
+    30_000,
+    60_000,
+    300_000,
+    600_000,
+    1_800_000,
+    3_600_000,
+    10_800_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
+    604_800_000,
+    2_592_000_000,
+];
 
 /// One thing to compute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,4 +142,107 @@ pub struct Aggregates {
     pub results: Vec<(String, Aggregation)>,
     /// What was looked at.
     pub stats: Stats,
+}
+
+/// Computes everything asked for in one pass; also how many events matched.
+pub(super) fn run(
+    walk: &mut Walk<'_, '_>,
+    request: &AggregateRequest,
+    options: &Options,
+) -> Result<(Vec<(String, Aggregation)>, u64), Error> {
+    let window = window(request.from, request.to);
+    let pieces = walk.pieces(&window);
+    let mut tallies = Vec::with_capacity(request.aggregates.len());
+    for (_, aggregate) in &request.aggregates {
+        tallies.push(tally(aggregate, &window, &pieces, options)?);
+    }
+    let mut total = 0u64;
+    for piece in &pieces {
+        let docs = walk.matches(piece, &window)?;
+        let Some((segment, range)) = walk.documents(piece).filter(|_| !docs.is_none()) else {
+            continue;
+        };
+        total += u64::from(docs.count(range.end - range.start));
+        for tally in &mut tallies {
+            tally.add(segment, range.clone(), &docs)?;
+        }
+    }
+    let names = request.aggregates.iter().map(|(name, _)| name.clone());
+    let results = tallies.into_iter().map(|tally| tally.finish(total));
+    Ok((names.zip(results).collect(), total))
+}
+
+fn tally(
+    aggregate: &Aggregate,
+    window: &std::ops::RangeInclusive<i64>,
+    pieces: &[Piece],
+    options: &Options,
+) -> Result<Tally, Error> {
+    Ok(match aggregate {
+        Aggregate::Histogram { interval_ms, split } => {
+            let split = split.as_deref().map(column_of).transpose()?;
+            let first = pieces.iter().map(|piece| piece.times.0).min().unwrap_or(0);
+            let last = pieces.iter().map(|piece| piece.times.1).max().unwrap_or(0);
+            // Open ends are where the events end.
+            let low = if *window.start() == i64::MIN {
+                first
+            } else {
+                *window.start()
+            };
+            let high = if *window.end() == i64::MAX {
+                last
+            } else {
+                *window.end()
+            };
+            let interval = match interval_ms {
+                Some(0) | None => automatic(low, high),
+                Some(given) => i64::try_from(*given).unwrap_or(i64::MAX),
+            };
+            let start = low.saturating_sub(low.rem_euclid(interval));
+            let buckets = (i128::from(high) - i128::from(start)).max(0) / i128::from(interval) + 1;
+            let buckets = usize::try_from(buckets)
+                .ok()
+                .filter(|buckets| *buckets <= options.buckets_max)
+                .ok_or(Error::TooManyBuckets(options.buckets_max))?;
+            Tally::Times(Times::new(start, interval, buckets, split))
+        }
+        Aggregate::Terms { field, size } => {
+            if *size > options.buckets_max {
+                return Err(Error::TooManyBuckets(options.buckets_max));
+            }
+            Tally::Terms(Terms::new(column_of(field)?, Some(*size)))
+        }
+        Aggregate::Cardinality { field } => Tally::Terms(Terms::new(column_of(field)?, None)),
+        Aggregate::Stats { field } => {
+            let column = column_of(field)?;
+            if column.kind() != Kind::Int {
+                return Err(Error::NoColumn(field.clone()));
+            }
+            Tally::Numbers(Numbers::new(column))
+        }
+    })
+}
+
+/// A width that makes about 60 buckets.
+fn automatic(low: i64, high: i64) -> i64 {
+    let wanted = (i128::from(high) - i128::from(low)) / BUCKETS_WANTED;
+    let fits = INTERVALS_MS
+        .into_iter()
+        .find(|interval| i128::from(*interval) >= wanted);
+    // Beyond five years at 30 days each: as wide as it takes.
+    fits.unwrap_or_else(|| i64::try_from(wanted + 1).unwrap_or(i64::MAX))
+}
+
+/// The field with a column that a name stands for.
+fn column_of(name: &str) -> Result<Field, Error> {
+    let Target::Names(names) = resolve(name) else {
+        return Err(Error::NoColumn(name.to_owned()));
+    };
+    names
+        .iter()
+        .find_map(|name| match name {
+            Name::Known(field) if has_column(field.kind()) => Some(*field),
+            _ => None,
+        })
+        .ok_or_else(|| Error::NoColumn(name.to_owned()))
 }

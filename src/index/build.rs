@@ -71,6 +71,11 @@ impl Builder {
         self.next
     }
 
+    /// The log has no events up to `end` that are not here.
+    pub(super) fn cover(&mut self, end: Offset) {
+        self.next = self.next.max(end);
+    }
+
     /// About how many bytes of memory are held.
     pub(super) fn bytes(&self) -> usize {
         self.columns.mem_usage() + self.words.bytes() + self.ids.bytes()

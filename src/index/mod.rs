@@ -7,17 +7,27 @@
 
 mod aggregate;
 mod build;
+mod cursor;
 mod docs;
+mod fetch;
 mod files;
 mod ids;
+mod merge;
 mod plan;
 pub mod query;
 mod scan;
 mod search;
 mod segment;
+mod set;
 mod shape;
+mod tally;
+#[cfg(test)]
+mod tests;
 mod text;
+mod top;
+mod walk;
 mod words;
+mod worker;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +44,8 @@ use crate::model::Offset;
 use crate::tasks::Tasks;
 use crate::wal::Wal;
 use query::QueryError;
+use set::Segments;
+use worker::Worker;
 
 /// Settings of the index.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,12 +103,10 @@ impl Default for Options {
 }
 
 impl Options {
-    #[expect(dead_code, reason = "the face comes first")]
     fn commit_interval(&self) -> Duration {
         Duration::from_millis(self.commit_interval_ms)
     }
 
-    #[expect(dead_code, reason = "the face comes first")]
     fn search_time(&self) -> Duration {
         Duration::from_millis(self.search_ms_max)
     }
@@ -137,37 +147,62 @@ pub enum Error {
 /// The index. Cheap to clone; all clones are one index.
 #[derive(Clone, Debug)]
 pub struct Index {
-    searcher: Searcher,
+    worker: Arc<Worker>,
 }
 
 impl Index {
     /// Opens the index below the data directory (`<dir>/index`); what is damaged, half-written, of another schema version
     /// or ahead of the log is deleted, to be built again from the log.
     pub fn open(
-        _dir: &Path,
-        _options: Options,
-        _wal: Wal,
-        _clock: Clock,
-        _metrics: Arc<Metrics>,
+        dir: &Path,
+        options: Options,
+        wal: Wal,
+        clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, Error> {
+        let log = wal.first().0..wal.end().0;
+        let segments = Segments::open(&dir.join("index"), log, Arc::clone(&metrics))?;
+        let worker = Worker {
+            segments: Arc::new(segments),
+            options,
+            wal,
+            clock,
+            metrics,
+        };
+        let visible = worker.visible();
+        worker.metrics.index_offset.set(visible.0);
+        let behind = worker.wal.end().0.saturating_sub(visible.0);
+        if behind > 0 {
+            tracing::info!(offset = visible.0, behind, "index is built from the log");
+        }
         Ok(Self {
-            searcher: Searcher {},
+            worker: Arc::new(worker),
         })
     }
 
     /// Starts the writer and the merger.
-    pub fn start(&self, _tasks: &Tasks) -> Result<(), Error> {
+    pub fn start(&self, tasks: &Tasks) -> Result<(), Error> {
+        let writer = Arc::clone(&self.worker);
+        tasks.thread("index", move |shutdown| writer.write(&shutdown))?;
+        let merger = Arc::clone(&self.worker);
+        tasks.thread("index-merge", move |shutdown| merger.tend(&shutdown))?;
         Ok(())
     }
 
     /// What answers searches.
     #[must_use]
     pub fn searcher(&self) -> Searcher {
-        self.searcher.clone()
+        Searcher::new(Arc::clone(&self.worker))
+    }
+
+    /// Everything before this is searchable.
+    #[must_use]
+    pub fn visible(&self) -> Offset {
+        self.worker.visible()
     }
 
     /// Deletes segments whose events all stand before `offset`. Also done by itself as the log forgets.
-    pub fn drop_before(&self, _offset: Offset) -> Result<usize, Error> {
-        Ok(0)
+    pub fn drop_before(&self, offset: Offset) -> Result<usize, Error> {
+        self.worker.segments.drop_before(offset)
     }
 }

@@ -8,7 +8,7 @@ use tantivy::columnar::Column;
 
 use super::docs::{Docs, Verdict, set};
 use super::ids::hash;
-use super::query::{Condition, Glob, Literal, Name, Node, Phrase, Test};
+use super::query::{Condition, Glob, Literal, Name, Node, Phrase, Query, Test};
 use super::scan::{Filter, Ords, addresses, numbers, ordinals, scan, terms};
 use super::segment::{Segment, Values, time_to_column};
 use super::shape::{has_ext, has_field};
@@ -41,6 +41,14 @@ pub(super) enum Plan {
     Lists(Vec<List>),
     /// These documents, in order.
     Docs(Vec<u32>),
+}
+
+/// Documents of a segment that may carry the id a query asks for, in order.
+pub(super) fn candidates(segment: &Segment, query: &Query) -> Vec<u32> {
+    match &query.0 {
+        Node::Is(Condition::Id(forms)) => Planner::new(segment, 0).id_docs(forms),
+        _ => Vec::new(),
+    }
 }
 
 /// Makes plans for one segment.
@@ -260,19 +268,24 @@ impl<'s> Planner<'s> {
         Ok(Plan::lists(lists))
     }
 
-    /// Documents that may carry one of these ids.
     fn ids(&self, ids: &[String]) -> Plan {
+        let docs = self.id_docs(ids);
+        if docs.is_empty() {
+            Plan::Sure(false)
+        } else {
+            Plan::Docs(docs)
+        }
+    }
+
+    /// Documents that may carry one of these ids, in order.
+    fn id_docs(&self, ids: &[String]) -> Vec<u32> {
         let mut docs = Vec::new();
         for id in ids {
             self.segment.ids().lookup(hash(id.as_bytes()), &mut docs);
         }
         docs.sort_unstable();
         docs.dedup();
-        if docs.is_empty() {
-            Plan::Sure(false)
-        } else {
-            Plan::Docs(docs)
-        }
+        docs
     }
 }
 

@@ -52,6 +52,12 @@ struct Inner {
 #[derive(Clone)]
 pub struct Notifier(Arc<Inner>);
 
+impl std::fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notifier")
+    }
+}
+
 /// The result of a test message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Ping {

@@ -184,7 +184,13 @@ impl Enricher {
 
     /// The databases of this moment, for the events of one payload.
     pub(super) fn view(&self) -> View {
-        View(self.0.now.read().unwrap_or_else(PoisonError::into_inner).clone())
+        View(
+            self.0
+                .now
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 }
 

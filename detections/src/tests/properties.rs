@@ -182,7 +182,7 @@ fn load(files: Vec<String>) -> Arc<RuleSet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn compiled_rules_say_what_the_naive_evaluator_says(
@@ -280,7 +280,7 @@ fn users(found: &[Finding], rule: &str) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_within_the_lateness_alerts_the_same_groups(
@@ -307,8 +307,8 @@ proptest! {
 
     #[test]
     fn a_restart_at_any_event_changes_nothing(
-        steps in prop::collection::vec((0i64..400_000, 0u8..5, 0u8..6), 1..200),
-        cuts in prop::collection::vec(any::<bool>(), 200),
+        steps in prop::collection::vec((0i64..400_000, 0u8..5, 0u8..6), 1..100),
+        cuts in prop::collection::vec(any::<bool>(), 100),
     ) {
         let set = load(vec![STREAMS.to_owned()]);
         let mut whole = Engine::new(Arc::clone(&set), [7, 7]);

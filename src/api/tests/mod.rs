@@ -96,7 +96,7 @@ impl House {
             searcher: index.unwrap().searcher(),
             store: store.clone(),
             rules: RulesHandle::default(),
-            pinger: None,
+            notifier: None,
         };
         let payloads = Arc::<Mutex<Vec<Payload>>>::default();
         let (kept, is_busy) = (payloads.clone(), plan.is_busy);

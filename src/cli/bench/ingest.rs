@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::client::Client;
+use super::super::client::{Client, Response};
 use super::super::traffic::Load;
 use super::super::{Exit, output};
 use super::{Ingest, latency, server};
@@ -95,26 +95,28 @@ async fn sender(client: Arc<Client>, queue: Arc<Mutex<VecDeque<Vec<u8>>>>, outco
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(body) = next else { return };
-        for attempt in 0..60 {
+        for _attempt in 0..60 {
             let watch = Stopwatch::start();
             let response = client.raw(PATH, "application/x-ndjson", body.clone()).await;
-            let took = watch.elapsed();
-            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            match response {
-                Ok(response) if response.status == 200 => {
-                    let answer: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-                    outcome.accepted += answer.get("accepted").and_then(Value::as_u64).unwrap_or(0);
-                    outcome.acks.push(took);
-                    break;
-                }
-                _ => outcome.refused += 1,
-            }
-            drop(outcome);
-            if attempt == 59 {
-                return;
+            if outcome.lock().unwrap_or_else(PoisonError::into_inner).take(response, watch.elapsed()) {
+                break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+}
+
+impl Outcome {
+    /// Counts an answer; whether the events are durable.
+    fn take(&mut self, response: Result<Response, String>, took: Duration) -> bool {
+        let Some(response) = response.ok().filter(|response| response.status == 200) else {
+            self.refused += 1;
+            return false;
+        };
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        self.accepted += answer.get("accepted").and_then(Value::as_u64).unwrap_or(0);
+        self.acks.push(took);
+        true
     }
 }
 

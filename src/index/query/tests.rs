@@ -137,7 +137,7 @@ fn queries_mean_what_they_say() {
         "status:404 AND user:bob OR x",
         "NOT (status:404)",
         "client.port:44",
-        "deep.name:a\\*",
+        "user.name:a\\*",
     ] {
         check(no, false);
     }

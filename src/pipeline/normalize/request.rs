@@ -327,8 +327,7 @@ impl<'a> Addresses<'a> {
         if let Some(port) = port.filter(|_| !slots.has(Field::ClientPort)) {
             slots.set(Field::ClientPort, values::number(u64::from(port)));
         }
-        let is_normal =
-            address.is_ipv4() && port.is_none() && text.len() <= 15 && !text.contains([':', ' ']);
+        let is_normal = port.is_none() && text.len() <= 15 && !text.contains([':', ' ']);
         *slot = Some(Found {
             address,
             text: is_normal.then_some(text),
