@@ -138,6 +138,7 @@ metrics! {
     ingest_events: Counter "wardline_ingest_events_total" "Events accepted.";
     ingest_flagged: Counter "wardline_ingest_flagged_total" "Events accepted with a note.";
     ingest_in_flight_bytes: Gauge "wardline_ingest_in_flight_bytes" "Bytes admitted and not yet durable.";
+    ingest_held_bytes: Gauge "wardline_ingest_held_bytes" "Bytes of request bodies held, from their first byte to the acknowledgement.";
     ingest_ack: Histogram "wardline_ingest_ack_seconds" "From the end of the body to the acknowledgement.";
     files_followed: Gauge "wardline_files_followed" "Files being followed.";
     records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";

@@ -37,7 +37,6 @@ pub mod webhooks;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -199,18 +198,11 @@ fn build(state: State, doors: impl FnOnce(&mut Routes)) -> (Router, Vec<&'static
     for register in NOUNS {
         register(&mut routes);
     }
-    let (inner, specs) = routes.finish();
+    let specs = routes.specs().to_vec();
     let document = openapi::document(&specs, shared.limiter.limits());
     let text = serde_json::to_vec(&document).unwrap_or_default();
     let _first = shared.openapi.set(text.into()).is_ok();
-    // The shell stands outside of the router, so that it also tidies the path before it is matched.
-    let inner = inner
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .with_state(shared.clone());
-    let router = Router::new()
-        .fallback_service(inner)
-        .layer(from_fn_with_state(shared, shell::wrap));
-    (router, specs)
+    (routes.finish(), specs)
 }
 
 /// One line per noun.

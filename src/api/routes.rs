@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::rate::Policy;
-use super::{Shared, gate};
+use super::{Error, Shared, gate, shell};
 use crate::store::Scope;
 
 /// Who may call a route.
@@ -325,8 +325,21 @@ impl Routes {
             .fallback_service(guarded.with_state(self.state.clone()));
     }
 
-    /// The router and the specs of all its routes.
-    pub fn finish(self) -> (Router<Shared>, Vec<&'static RouteSpec>) {
-        (self.router, self.specs)
+    /// The specs of all routes added so far.
+    #[must_use]
+    pub fn specs(&self) -> &[&'static RouteSpec] {
+        &self.specs
+    }
+
+    /// The router inside its shell. The shell stands outside, so that it also tidies the path before it
+    /// is matched.
+    pub(super) fn finish(self) -> Router {
+        let inner = self
+            .router
+            .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+            .with_state(self.state.clone());
+        Router::new()
+            .fallback_service(inner)
+            .layer(from_fn_with_state(self.state, shell::wrap))
     }
 }

@@ -1,226 +1,422 @@
-//! What a door lets in: admission by bytes before anything is buffered, caps, deadlines.
+//! Bodies as they arrive, decompressed piece by piece under a cap. Pure.
+//!
+//! Clients lie about `Content-Encoding` (some send zlib and say `gzip,deflate`), so the first bytes decide
+//! where a header says "compressed", and a gzip or zstd magic is believed without a header too.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::io::{self, Write};
 
-use axum::body::Body;
-use http_body_util::BodyExt;
-use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::inflate::{Declared, Failure, Inflate};
-use crate::clock::Stopwatch;
-use crate::metrics::Metrics;
+/// Largest window a zstd frame may ask memory for: 16 MiB, twice what level 19 uses.
+const ZSTD_WINDOW_LOG_MAX: u32 = 24;
+/// Output of zstd is taken in pieces of this size.
+const PIECE: usize = 64 * 1024;
+const MAGIC_BYTES: usize = 4;
 
-/// Settings of the doors.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// Bytes of a body as sent.
-    pub body_bytes_max: usize,
-    /// Bytes of a body after decompression.
-    pub inflated_bytes_max: usize,
-    /// Bytes of all bodies held at once, from their first byte to their acknowledgement.
-    pub held_bytes_max: usize,
-    /// How long a request waits for room before it is refused, in milliseconds.
-    pub hold_ms_max: u64,
-    /// Between two pieces of a body, in seconds.
-    pub body_idle_s_max: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 64 << 20,
-            inflated_bytes_max: 64 << 20,
-            held_bytes_max: 128 << 20,
-            hold_ms_max: 5_000,
-            body_idle_s_max: 30,
-        }
-    }
-}
-
-/// Why a body was not taken.
+/// What a body is declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Longer than a cap.
-    TooLarge {
-        /// The cap.
-        bytes_max: usize,
-    },
-    /// Damaged or cut short.
+pub(super) enum Declared {
+    /// No encoding, or `identity`.
+    Plain,
+    /// At least one of gzip, zstd, deflate.
+    Compressed,
+}
+
+impl Declared {
+    /// Reads a `Content-Encoding`; `None` where it names one that is not known.
+    #[must_use]
+    pub(super) fn from_header(text: &str) -> Option<Self> {
+        let mut declared = Self::Plain;
+        for name in text.split(',') {
+            match name.trim().to_ascii_lowercase().as_str() {
+                "" | "identity" => {}
+                "gzip" | "x-gzip" | "zstd" | "deflate" => declared = Self::Compressed,
+                _ => return None,
+            }
+        }
+        Some(declared)
+    }
+}
+
+/// Why a body cannot be decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Longer than the cap.
+    TooLarge,
+    /// Damaged or cut short; the text says which.
     Corrupt(&'static str),
-    /// Did not arrive whole or in time.
-    Incomplete,
-    /// No room within the time a request waits.
-    Busy,
 }
 
-/// Permits are handed out in units of this many bytes.
-const UNIT: usize = 1024;
-/// A body that grows asks for this much more at a time.
-const STEP: usize = 256 * 1024;
-/// Compressed bytes are worked on in pieces of this size, so that others get their turn.
-const PIECE: usize = 8 * 1024;
-
-/// Room for the bodies of all requests. Cheap to clone; all clones are one.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    options: Arc<Options>,
-    room: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
-}
-
-/// Room that one body takes, given back when dropped.
+/// A body on its way in.
 #[derive(Debug)]
-pub struct Room {
-    admission: Admission,
-    permit: Option<OwnedSemaphorePermit>,
-    bytes: usize,
-    /// What is left of the time the request may wait.
-    patience: Duration,
+pub(super) struct Inflate {
+    declared: Declared,
+    coding: Coding,
 }
 
-/// A body that has arrived whole.
-#[derive(Debug)]
-pub struct Received {
-    /// Decompressed.
-    pub bytes: Vec<u8>,
-    /// To be held until the events are durable.
-    pub room: Room,
+enum Coding {
+    /// Not enough bytes yet to tell.
+    Open(Vec<u8>, Capped),
+    Plain(Capped),
+    Gzip(Box<MultiGzDecoder<Capped>>),
+    Zlib(Box<ZlibDecoder<Capped>>),
+    Deflate(Box<DeflateDecoder<Capped>>),
+    Zstd(Box<Zstd>),
+    /// Failed before; nothing more is taken.
+    Spent,
 }
 
-impl Admission {
-    /// Room as large as the settings say, and never less than one largest body needs.
+impl std::fmt::Debug for Coding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Open(..) => "open",
+            Self::Plain(_) => "plain",
+            Self::Gzip(_) => "gzip",
+            Self::Zlib(_) => "zlib",
+            Self::Deflate(_) => "deflate",
+            Self::Zstd(_) => "zstd",
+            Self::Spent => "spent",
+        })
+    }
+}
+
+impl Inflate {
+    /// An empty body, of which at most `bytes_max` will be kept; room is made for `expected` bytes.
     #[must_use]
-    pub fn new(options: Options, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(declared: Declared, expected: usize, bytes_max: usize) -> Self {
+        let sink = Capped {
+            bytes: Vec::with_capacity(expected.min(bytes_max)),
+            bytes_max,
+            is_over: false,
+        };
         Self {
-            room: Arc::new(Semaphore::new(units(&options))),
-            options: Arc::new(options),
-            metrics,
+            declared,
+            coding: Coding::Open(Vec::new(), sink),
         }
     }
 
-    /// The settings.
+    /// Bytes of memory held by what was decompressed so far.
     #[must_use]
-    pub fn options(&self) -> &Options {
-        &self.options
+    pub(super) fn held(&self) -> usize {
+        self.sink().map_or(0, |sink| sink.bytes.capacity())
     }
 
-    fn room(&self) -> Room {
-        Room {
-            admission: self.clone(),
-            permit: None,
-            bytes: 0,
-            patience: Duration::from_millis(self.options.hold_ms_max),
-        }
+    fn sink(&self) -> Option<&Capped> {
+        Some(match &self.coding {
+            Coding::Open(_, sink) | Coding::Plain(sink) => sink,
+            Coding::Gzip(decoder) => decoder.get_ref(),
+            Coding::Zlib(decoder) => decoder.get_ref(),
+            Coding::Deflate(decoder) => decoder.get_ref(),
+            Coding::Zstd(decoder) => &decoder.sink,
+            Coding::Spent => return None,
+        })
     }
 
-    /// Reads a body: room first, then bytes. `length` is what the client announced.
+    /// Takes the next bytes of the body.
     ///
     /// # Errors
-    /// See [`Refusal`]. Nothing is kept then.
-    pub(super) async fn receive(
-        &self,
-        mut body: Body,
-        declared: Declared,
-        length: Option<usize>,
-    ) -> Result<Received, Refusal> {
-        let (sent_max, bytes_max) = (self.options.body_bytes_max, self.options.inflated_bytes_max);
-        let too_large = |bytes_max| Refusal::TooLarge { bytes_max };
-        if length.is_some_and(|length| length > sent_max) {
-            return Err(too_large(sent_max));
-        }
-        let expected = length.unwrap_or(0);
-        let mut room = self.room();
-        room.grow_to(expected).await?;
-        let mut inflate = Inflate::new(declared, expected, bytes_max);
-        let mut sent = 0usize;
-        while let Some(chunk) = self.next_chunk(&mut body).await? {
-            sent = sent.saturating_add(chunk.len());
-            if sent > sent_max {
-                return Err(too_large(sent_max));
-            }
-            for piece in chunk.chunks(PIECE) {
-                inflate.push(piece).map_err(|failure| match failure {
-                    Failure::TooLarge => too_large(bytes_max),
-                    Failure::Corrupt(what) => Refusal::Corrupt(what),
-                })?;
-                if inflate.held() > room.bytes {
-                    room.grow_to(inflate.held().saturating_add(STEP)).await?;
+    /// See [`Failure`]; the body is of no use then.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let taken = match &mut self.coding {
+            Coding::Open(head, _) => {
+                head.extend_from_slice(chunk);
+                if head.len() < MAGIC_BYTES {
+                    return Ok(());
                 }
+                return self.decide();
             }
-        }
-        let bytes = inflate.finish().map_err(|failure| match failure {
-            Failure::TooLarge => too_large(bytes_max),
-            Failure::Corrupt(what) => Refusal::Corrupt(what),
-        })?;
-        Ok(Received { bytes, room })
-    }
-
-    async fn next_chunk(&self, body: &mut Body) -> Result<Option<bytes::Bytes>, Refusal> {
-        let idle = Duration::from_secs(self.options.body_idle_s_max);
-        loop {
-            match timeout(idle, body.frame()).await {
-                Err(_elapsed) => return Err(Refusal::Incomplete),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_broken))) => return Err(Refusal::Incomplete),
-                Ok(Some(Ok(frame))) => {
-                    // Trailers say nothing we need.
-                    if let Ok(chunk) = frame.into_data() {
-                        return Ok(Some(chunk));
-                    }
-                }
-            }
-        }
-    }
-
-    fn show(&self) {
-        let taken = units(&self.options).saturating_sub(self.room.available_permits());
-        let bytes = u64::try_from(taken.saturating_mul(UNIT)).unwrap_or(u64::MAX);
-        self.metrics.ingest_in_flight_bytes.set(bytes);
-    }
-}
-
-/// All the room there is: memory grows by doubling, so one largest body can need twice its size.
-fn units(options: &Options) -> usize {
-    let least = options.inflated_bytes_max.saturating_mul(2);
-    let units = options.held_bytes_max.max(least) / UNIT;
-    units.clamp(1, Semaphore::MAX_PERMITS)
-}
-
-impl Room {
-    /// Waits for room for so many bytes in all, until the time a request may wait is over.
-    async fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let wanted = bytes.div_ceil(UNIT);
-        let more = wanted.saturating_sub(self.bytes / UNIT);
-        let Ok(more) = u32::try_from(more) else {
-            return Err(Refusal::Busy);
+            Coding::Plain(sink) => sink.write_all(chunk),
+            Coding::Gzip(decoder) => decoder.write_all(chunk),
+            Coding::Zlib(decoder) => decoder.write_all(chunk),
+            Coding::Deflate(decoder) => decoder.write_all(chunk),
+            Coding::Zstd(decoder) => decoder.push(chunk),
+            Coding::Spent => return Err(Failure::Corrupt("the body failed before")),
         };
-        if more == 0 {
+        taken.map_err(|_error| self.failure("the compressed body is damaged"))
+    }
+
+    fn failure(&mut self, what: &'static str) -> Failure {
+        let is_over = self.sink().is_some_and(|sink| sink.is_over);
+        self.coding = Coding::Spent;
+        if is_over {
+            Failure::TooLarge
+        } else {
+            Failure::Corrupt(what)
+        }
+    }
+
+    /// Chooses by the first bytes, then takes these.
+    fn decide(&mut self) -> Result<(), Failure> {
+        let Coding::Open(head, sink) = std::mem::replace(&mut self.coding, Coding::Spent) else {
             return Ok(());
-        }
-        let watch = Stopwatch::start();
-        let asked = self.admission.room.clone().acquire_many_owned(more);
-        let granted = timeout(self.patience, asked).await;
-        self.patience = self.patience.saturating_sub(watch.elapsed());
-        let Ok(Ok(permit)) = granted else {
-            return Err(Refusal::Busy);
         };
-        match &mut self.permit {
-            Some(held) => held.merge(permit),
-            None => self.permit = Some(permit),
+        let is_compressed = self.declared == Declared::Compressed;
+        self.coding = match head.as_slice() {
+            [0x1f, 0x8b, ..] => Coding::Gzip(Box::new(MultiGzDecoder::new(sink))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Coding::Zstd(Box::new(Zstd::new(sink)?)),
+            [a, b, ..] if is_compressed && is_zlib(*a, *b) => {
+                Coding::Zlib(Box::new(ZlibDecoder::new(sink)))
+            }
+            [] => Coding::Plain(sink),
+            _ if is_compressed => Coding::Deflate(Box::new(DeflateDecoder::new(sink))),
+            _ => Coding::Plain(sink),
+        };
+        self.push(&head)
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// [`Failure::Corrupt`] where the compressed body stops in its middle.
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, Failure> {
+        if matches!(self.coding, Coding::Open(..)) {
+            self.decide()?;
         }
-        self.bytes = wanted * UNIT;
-        self.admission.show();
+        const CUT: &str = "the compressed body is cut short or damaged";
+        let ended = match &mut self.coding {
+            Coding::Gzip(decoder) => decoder.try_finish(),
+            Coding::Zlib(decoder) => decoder.try_finish(),
+            Coding::Deflate(decoder) => decoder.try_finish(),
+            Coding::Zstd(decoder) if !decoder.is_between_frames => {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            _ => Ok(()),
+        };
+        ended.map_err(|_error| self.failure(CUT))?;
+        let sink = match self.coding {
+            Coding::Open(_, sink) | Coding::Plain(sink) => Ok(sink),
+            Coding::Gzip(decoder) => decoder.finish(),
+            Coding::Zlib(decoder) => decoder.finish(),
+            Coding::Deflate(decoder) => decoder.finish(),
+            Coding::Zstd(decoder) => Ok(decoder.sink),
+            Coding::Spent => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        sink.map(|sink| sink.bytes)
+            .map_err(|_error| Failure::Corrupt(CUT))
+    }
+}
+
+/// RFC 1950: method 8, window up to 32 KiB, and a header divisible by 31.
+fn is_zlib(first: u8, second: u8) -> bool {
+    let header = u16::from_be_bytes([first, second]);
+    first & 0x0f == 8 && first >> 4 <= 7 && header.is_multiple_of(31)
+}
+
+/// Memory up to a cap.
+#[derive(Debug)]
+struct Capped {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_over: bool,
+}
+
+impl Write for Capped {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if piece.len() > self.bytes_max.saturating_sub(self.bytes.len()) {
+            self.is_over = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-impl Drop for Room {
-    fn drop(&mut self) {
-        drop(self.permit.take());
-        self.admission.show();
+/// The library's own writer does not say whether the last frame was complete.
+struct Zstd {
+    decoder: Decoder<'static>,
+    sink: Capped,
+    piece: Vec<u8>,
+    is_between_frames: bool,
+}
+
+impl Zstd {
+    fn new(sink: Capped) -> Result<Self, Failure> {
+        let set_up = || {
+            let mut decoder = Decoder::new()?;
+            decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
+            Ok::<_, io::Error>(decoder)
+        };
+        Ok(Self {
+            decoder: set_up().map_err(|_error| Failure::Corrupt("zstd cannot be read now"))?,
+            sink,
+            piece: vec![0; PIECE],
+            is_between_frames: false,
+        })
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let mut input = InBuffer::around(chunk);
+        loop {
+            let before = input.pos();
+            let mut output = OutBuffer::around(self.piece.as_mut_slice());
+            let hint = self.decoder.run(&mut input, &mut output)?;
+            let written = output.as_slice().len();
+            self.is_between_frames = hint == 0;
+            self.sink
+                .write_all(self.piece.get(..written).unwrap_or_default())?;
+            let is_stuck = input.pos() == before && written == 0;
+            let is_drained = input.pos() == chunk.len() && written < PIECE;
+            if is_drained || is_stuck {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX: usize = 1 << 20;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = flate2::read::GzEncoder::new(text, flate2::Compression::default());
+        encoder.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn zlib(text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = flate2::read::ZlibEncoder::new(text, flate2::Compression::default());
+        encoder.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn deflate(text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = flate2::read::DeflateEncoder::new(text, flate2::Compression::default());
+        encoder.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        ::zstd::encode_all(text, 3).unwrap()
+    }
+
+    fn read(declared: Declared, body: &[u8], piece: usize, max: usize) -> Result<Vec<u8>, Failure> {
+        let mut inflate = Inflate::new(declared, body.len(), max);
+        for chunk in body.chunks(piece.max(1)) {
+            inflate.push(chunk)?;
+        }
+        inflate.finish()
+    }
+
+    fn sample() -> Vec<u8> {
+        let mut text = Vec::new();
+        for n in 0..4_000u32 {
+            text.extend_from_slice(
+                format!("{{\"n\":{n},\"x\":{}}}\n", n.wrapping_mul(77_777)).as_bytes(),
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn every_encoding_reads_back_in_pieces_of_any_size() {
+        let text = sample();
+        for piece in [1, 3, 1000, usize::MAX] {
+            for body in [gzip(&text), zlib(&text), deflate(&text), zstd(&text)] {
+                assert_eq!(read(Declared::Compressed, &body, piece, MAX).unwrap(), text);
+            }
+            assert_eq!(read(Declared::Plain, &text, piece, MAX).unwrap(), text);
+            assert_eq!(
+                read(Declared::Plain, &gzip(&text), piece, MAX).unwrap(),
+                text
+            );
+            assert_eq!(
+                read(Declared::Plain, &zstd(&text), piece, MAX).unwrap(),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn several_members_and_frames_are_one_body() {
+        let twice = |packed: Vec<u8>| [packed.clone(), packed].concat();
+        for body in [twice(gzip(b"ab\n")), twice(zstd(b"ab\n"))] {
+            assert_eq!(
+                read(Declared::Compressed, &body, 5, MAX).unwrap(),
+                b"ab\nab\n"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_cut_anywhere_is_refused() {
+        let text = sample();
+        for body in [gzip(&text), zlib(&text), zstd(&text)] {
+            for cut in (1..body.len())
+                .step_by(97)
+                .chain([2, 3, 5, 11, body.len() - 1])
+            {
+                let cut = read(Declared::Compressed, &body[..cut], 512, MAX);
+                assert!(matches!(cut, Err(Failure::Corrupt(_))), "{cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_at_the_cap() {
+        let zeros = vec![0u8; 64 << 20];
+        for body in [gzip(&zeros), zstd(&zeros)] {
+            assert!(body.len() < 100_000);
+            let stopped = read(Declared::Compressed, &body, 4096, MAX);
+            assert_eq!(stopped, Err(Failure::TooLarge));
+        }
+        assert_eq!(
+            read(Declared::Plain, &zeros, 4096, MAX),
+            Err(Failure::TooLarge)
+        );
+    }
+
+    #[test]
+    fn what_is_called_compressed_and_is_not_is_refused() {
+        for body in [
+            &b"{\"a\":1}\n"[..],
+            b"GET / HTTP/1.1\n",
+            b"\xff\xff\xff\xff\xff",
+        ] {
+            let refused = read(Declared::Compressed, body, 9, MAX);
+            assert!(matches!(refused, Err(Failure::Corrupt(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_body_is_empty() {
+        assert_eq!(read(Declared::Compressed, b"", 1, MAX).unwrap(), b"");
+        assert_eq!(read(Declared::Plain, b"ab", 1, MAX).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn encodings_are_known_by_name() {
+        assert_eq!(
+            Declared::from_header("GZIP, deflate"),
+            Some(Declared::Compressed)
+        );
+        assert_eq!(Declared::from_header("identity"), Some(Declared::Plain));
+        assert_eq!(Declared::from_header("br"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body: Vec<u8>, magic in 0..5usize, piece in 1..40usize) {
+            let starts: [&[u8]; 5] = [b"", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"\x78\x9c", b"{"];
+            let body = [starts[magic], &body].concat();
+            for declared in [Declared::Plain, Declared::Compressed] {
+                if let Ok(text) = read(declared, &body, piece, 4096) {
+                    prop_assert!(text.len() <= 4096);
+                }
+            }
+        }
     }
 }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wardline_parsers::Format;
 
-use super::guard::{Admission, Refusal};
-use super::inflate::Declared;
+use super::admission::{Admission, Refusal};
+use super::guard::Declared;
 use crate::api::auth::Authorized;
 use crate::api::rate::Policy;
 use crate::api::routes::{Audit, Param, RouteSpec, Routes, Shape};

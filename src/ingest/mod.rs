@@ -1,9 +1,9 @@
 //! The doors: bytes of any sender become Payloads. A door answers for what it takes: it bounds what it
 //! holds, says no before it says yes, and says yes only once the events are durable.
 
+mod admission;
 pub mod file;
-pub mod guard;
+mod guard;
 pub mod http;
-mod inflate;
 
-pub use guard::{Admission, Options};
+pub use admission::{Admission, Options};

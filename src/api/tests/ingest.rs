@@ -90,7 +90,7 @@ async fn records_arrive_whole_however_they_are_packed() {
         assert_eq!(payload.received, super::NOON);
     }
     assert_eq!(house.metrics.ingest_requests.get(), 6);
-    assert_eq!(house.metrics.ingest_in_flight_bytes.get(), 0);
+    assert_eq!(house.metrics.ingest_held_bytes.get(), 0);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_bomb_is_refused_and_gives_its_room_back() {
     send(&house, PATH, "gzip", bomb)
         .await
         .is_problem(413, "body_too_large");
-    assert_eq!(house.metrics.ingest_in_flight_bytes.get(), 0);
+    assert_eq!(house.metrics.ingest_held_bytes.get(), 0);
 }
 
 #[tokio::test]
