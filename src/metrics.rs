@@ -100,6 +100,35 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ok = text.write_fmt(line).is_ok();
 }
 
+/// What the process itself has used, as Linux tells it; nothing where it does not.
+fn process(text: &mut String) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    };
+    if let Some(ticks) = cpu_ticks() {
+        // USER_HZ is 100 on every Linux that Rust runs on (man 5 proc).
+        let (whole, part) = (ticks / 100, ticks % 100);
+        push(text, format_args!("# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {whole}.{part:02}\n"));
+    }
+    for (name, key) in [("process_resident_memory_bytes", "VmRSS:"), ("process_peak_resident_memory_bytes", "VmHWM:")] {
+        if let Some(kib) = kib(key) {
+            push(text, format_args!("# TYPE {name} gauge\n{name} {}\n", kib * 1024));
+        }
+    }
+}
+
+/// User and system time in clock ticks: fields 14 and 15 of `/proc/self/stat`, counted behind the name.
+fn cpu_ticks() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
 macro_rules! metrics {
     ($($field:ident: $kind:ident $name:literal $help:literal;)*) => {
         /// Every metric of the process.
@@ -117,6 +146,7 @@ macro_rules! metrics {
                     push(&mut text, format_args!("# HELP {} {}\n# TYPE {} {}\n", $name, $help, $name, metrics!(@type $kind)));
                     metrics!(@render $kind self.$field, $name, &mut text);
                 )*
+                process(&mut text);
                 text
             }
         }
