@@ -211,9 +211,15 @@ fn tally(
             if *size > options.buckets_max {
                 return Err(Error::TooManyBuckets(options.buckets_max));
             }
-            Tally::Terms(Terms::new(column_of(field)?, Some(*size)))
+            Tally::Terms(Terms::new(
+                column_of(field)?,
+                Some(*size),
+                options.values_max,
+            ))
         }
-        Aggregate::Cardinality { field } => Tally::Terms(Terms::new(column_of(field)?, None)),
+        Aggregate::Cardinality { field } => {
+            Tally::Terms(Terms::new(column_of(field)?, None, options.values_max))
+        }
         Aggregate::Stats { field } => {
             let column = column_of(field)?;
             if column.kind() != Kind::Int {

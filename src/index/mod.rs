@@ -81,6 +81,8 @@ pub struct Options {
     pub search_ms_max: u64,
     /// Buckets of one aggregation.
     pub buckets_max: usize,
+    /// Distinct values one aggregation may hold in memory.
+    pub values_max: usize,
 }
 
 impl Default for Options {
@@ -100,6 +102,7 @@ impl Default for Options {
             verify_events_max: 200_000,
             search_ms_max: 10_000,
             buckets_max: 10_000,
+            values_max: 2_000_000,
         }
     }
 }
@@ -138,6 +141,9 @@ pub enum Error {
     /// More events than may be read to decide the query.
     #[error("query needs to read more than {0} events to be decided; narrow it or the time range")]
     TooManyCandidates(u64),
+    /// More distinct values than one aggregation may hold.
+    #[error("field has more than {0} values here; narrow the query or the time range")]
+    TooManyValues(usize),
     /// A field that has no column cannot be aggregated.
     #[error("field {0} cannot be aggregated: it is kept in the events' text only")]
     NoColumn(String),

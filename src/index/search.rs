@@ -281,9 +281,12 @@ impl Searcher {
         let metrics = &self.worker.metrics;
         match &result {
             Ok(_) => metrics.search_requests.inc(),
-            Err(Error::TooSlow(_) | Error::TooManyCandidates(_) | Error::TooManyBuckets(_)) => {
-                metrics.search_refused.inc();
-            }
+            Err(
+                Error::TooSlow(_)
+                | Error::TooManyCandidates(_)
+                | Error::TooManyBuckets(_)
+                | Error::TooManyValues(_),
+            ) => metrics.search_refused.inc(),
             Err(_) => {}
         }
         metrics.search_duration.observe(watch.elapsed());

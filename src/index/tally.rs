@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use tantivy::columnar::{Column, ColumnIndex, StrColumn};
 
+use super::Error;
 use super::aggregate::{Aggregation, Bucket, TimeBucket};
 use super::docs::Docs;
 use super::scan::each_value;
@@ -32,11 +33,11 @@ impl Tally {
         segment: &Segment,
         range: Range<u32>,
         docs: &Docs,
-    ) -> io::Result<()> {
+    ) -> Result<(), Error> {
         match self {
-            Self::Times(times) => times.add(segment, range, docs),
+            Self::Times(times) => Ok(times.add(segment, range, docs)?),
             Self::Terms(terms) => terms.add(segment, range, docs),
-            Self::Numbers(numbers) => numbers.add(segment, range, docs),
+            Self::Numbers(numbers) => Ok(numbers.add(segment, range, docs)?),
         }
     }
 
@@ -107,28 +108,29 @@ impl Times {
 
     fn add(&mut self, segment: &Segment, range: Range<u32>, docs: &Docs) -> io::Result<()> {
         let mut slots = Slots::new(self.start, self.interval);
-        let mut slot_of = vec![u32::MAX; usize::try_from(range.end - range.start).unwrap_or(0)];
+        let mut spread = Spread::new(range.end - range.start);
         let counts = &mut self.counts;
-        let mut of = slot_of.iter_mut();
+        let mut of = spread.slots.iter_mut();
         each_value(segment.time(), range.clone(), |doc, value| {
             let Some(to) = of.next() else { return };
             if docs.contains(doc - range.start) {
                 let slot = slots.slot(time_from_column(value));
                 if let Some(count) = counts.get_mut(slot) {
                     *count += 1;
-                    *to = u32::try_from(slot).unwrap_or(u32::MAX);
+                    *to = u32::try_from(slot).unwrap_or(OUTSIDE);
                 }
             }
         });
         let Some(field) = self.split else {
             return Ok(());
         };
+        spread.settle();
         match segment.field(field)? {
             Some(Values::Number(column)) => {
-                self.split_numbers(field, column, range, docs, &slot_of);
+                self.split_numbers(field, column, range, docs, &spread);
                 Ok(())
             }
-            Some(Values::Text(column)) => self.split_terms(column, range, docs, &slot_of),
+            Some(Values::Text(column)) => self.split_terms(column, range, docs, &spread),
             Some(Values::Address(_)) | None => Ok(()),
         }
     }
@@ -139,42 +141,35 @@ impl Times {
         column: &Column<u64>,
         range: Range<u32>,
         docs: &Docs,
-        slot_of: &[u32],
+        spread: &Spread,
     ) {
         // Status codes by class.
         let is_status = field == Field::HttpStatus;
-        let buckets = self.counts.len();
-        let mut values: HashMap<u64, Vec<u64>, foldhash::fast::RandomState> = HashMap::default();
-        let mut last: Option<(u64, Vec<u64>)> = None;
+        let mut values: Vec<u64> = Vec::with_capacity(SPLIT_MAX);
+        let mut counts = spread.counts();
         each_of(column, range, docs, |position, value| {
             let value = if is_status { value / 100 } else { value };
-            // Neighbours often have the same value.
-            if last.as_ref().is_none_or(|(key, _)| *key != value) {
-                if let Some((key, counts)) = last.take() {
-                    values.insert(key, counts);
-                }
-                let known = values.remove(&value);
-                let is_full = values.len() >= SPLIT_MAX;
-                let key = if known.is_none() && is_full {
-                    u64::MAX
+            let known = values.iter().position(|other| *other == value);
+            let row = known.unwrap_or_else(|| {
+                if values.len() < SPLIT_MAX {
+                    values.push(value);
+                    values.len() - 1
                 } else {
-                    value
-                };
-                let counts = known.or_else(|| values.remove(&key));
-                last = Some((key, counts.unwrap_or_else(|| vec![0; buckets])));
-            }
-            if let Some((_, counts)) = last.as_mut() {
-                bump(counts, slot_of, position);
-            }
+                    SPLIT_MAX
+                }
+            });
+            spread.bump(&mut counts, row, position);
         });
-        values.extend(last);
-        for (value, counts) in values {
-            let key = match value {
-                u64::MAX => OTHER.to_owned(),
-                value if is_status => format!("{value}xx"),
-                value => value.to_string(),
+        for (row, value) in values.iter().enumerate() {
+            let key = if is_status {
+                format!("{value}xx")
+            } else {
+                value.to_string()
             };
-            self.merge(&key, &counts);
+            self.merge(&key, spread, spread.row(&counts, row));
+        }
+        if values.len() == SPLIT_MAX {
+            self.merge(OTHER, spread, spread.row(&counts, SPLIT_MAX));
         }
     }
 
@@ -183,66 +178,60 @@ impl Times {
         column: &StrColumn,
         range: Range<u32>,
         docs: &Docs,
-        slot_of: &[u32],
+        spread: &Spread,
     ) -> io::Result<()> {
-        let buckets = self.counts.len();
         // The most frequent values of the slice get their own counts.
         let mut totals = vec![0u64; column.num_terms()];
         each_of(column.ords(), range.clone(), docs, |_, ord| {
-            bump_at(&mut totals, ord)
+            bump_at(&mut totals, ord);
         });
-        let mut best: Vec<(u64, u64)> = (0u64..)
-            .zip(&totals)
-            .map(|(ord, count)| (*count, ord))
-            .filter(|(count, _)| *count > 0)
-            .collect();
+        let with = (0u64..).zip(&totals).filter(|(_, count)| **count > 0);
+        let mut best: Vec<(u64, u64)> = with.map(|(ord, count)| (*count, ord)).collect();
+        let is_all = best.len() <= SPLIT_MAX;
         best.sort_unstable_by(|a, b| b.cmp(a));
         best.truncate(SPLIT_MAX);
-        let mut own = vec![SPLIT_MAX; totals.len()];
-        for (at, (_, ord)) in best.iter().enumerate() {
-            if let Some(slot) = usize::try_from(*ord).ok().and_then(|ord| own.get_mut(ord)) {
-                *slot = at;
+        let mut row_of = vec![SPLIT_MAX; totals.len()];
+        for (row, (_, ord)) in best.iter().enumerate() {
+            if let Some(slot) = usize::try_from(*ord)
+                .ok()
+                .and_then(|ord| row_of.get_mut(ord))
+            {
+                *slot = row;
             }
         }
-        let mut counts = vec![vec![0u64; buckets]; SPLIT_MAX + 1];
+        let mut counts = spread.counts();
         each_of(column.ords(), range, docs, |position, ord| {
-            let at = usize::try_from(ord)
-                .ok()
-                .and_then(|ord| own.get(ord))
-                .copied();
-            if let Some(counts) = at.and_then(|at| counts.get_mut(at)) {
-                bump(counts, slot_of, position);
+            let row = usize::try_from(ord).ok().and_then(|ord| row_of.get(ord));
+            if let Some(row) = row {
+                spread.bump(&mut counts, *row, position);
             }
         });
         let mut term = String::new();
-        for ((_, ord), counts) in best.iter().zip(&counts) {
+        for (row, (_, ord)) in best.iter().enumerate() {
             if column.ord_to_str(*ord, &mut term)? {
-                self.merge(&term, counts);
+                self.merge(&term, spread, spread.row(&counts, row));
             }
         }
-        if let Some(rest) = counts
-            .last()
-            .filter(|rest| rest.iter().any(|count| *count > 0))
-        {
-            self.merge(OTHER, rest);
+        if !is_all {
+            self.merge(OTHER, spread, spread.row(&counts, SPLIT_MAX));
         }
         Ok(())
     }
 
-    fn merge(&mut self, key: &str, counts: &[u64]) {
-        let key = if self.by_value.len() >= SPLIT_MAX && !self.by_value.contains_key(key) {
+    fn merge(&mut self, key: &str, spread: &Spread, counts: &[u64]) {
+        let is_new = !self.by_value.contains_key(key);
+        let key = if is_new && self.by_value.len() >= SPLIT_MAX {
             OTHER
         } else {
             key
         };
         let buckets = self.counts.len();
-        let sums = self
-            .by_value
-            .entry(key.to_owned())
-            .or_insert_with(|| vec![0; buckets]);
-        sums.iter_mut()
-            .zip(counts)
-            .for_each(|(sum, count)| *sum += count);
+        let sums = self.by_value.entry(key.to_owned());
+        let sums = sums.or_insert_with(|| vec![0; buckets]);
+        let first = usize::try_from(spread.first).unwrap_or(usize::MAX);
+        for (sum, count) in sums.iter_mut().skip(first).zip(counts) {
+            *sum += count;
+        }
     }
 
     fn finish(self) -> Aggregation {
@@ -280,19 +269,61 @@ impl Times {
     }
 }
 
-fn bump(counts: &mut [u64], slot_of: &[u32], position: u32) {
-    let slot = usize::try_from(position)
-        .ok()
-        .and_then(|at| slot_of.get(at));
-    let slot = slot.and_then(|slot| usize::try_from(*slot).ok());
-    if let Some(count) = slot.and_then(|slot| counts.get_mut(slot)) {
+pub(super) fn bump_at(counts: &mut [u64], at: u64) {
+    if let Some(count) = usize::try_from(at).ok().and_then(|at| counts.get_mut(at)) {
         *count += 1;
     }
 }
 
-pub(super) fn bump_at(counts: &mut [u64], at: u64) {
-    if let Some(count) = usize::try_from(at).ok().and_then(|at| counts.get_mut(at)) {
-        *count += 1;
+/// The bucket of each document of a slice; only the buckets the slice touches are counted by value.
+struct Spread {
+    slots: Vec<u32>,
+    first: u32,
+    width: usize,
+}
+
+/// The slot of a document that is not counted.
+const OUTSIDE: u32 = u32::MAX;
+
+impl Spread {
+    fn new(docs: u32) -> Self {
+        Self {
+            slots: vec![OUTSIDE; usize::try_from(docs).unwrap_or(0)],
+            first: 0,
+            width: 0,
+        }
+    }
+
+    /// Finds the buckets touched.
+    fn settle(&mut self) {
+        let inside = || self.slots.iter().copied().filter(|slot| *slot != OUTSIDE);
+        if let (Some(first), Some(last)) = (inside().min(), inside().max()) {
+            self.first = first;
+            self.width = usize::try_from(last - first).unwrap_or(0) + 1;
+        }
+    }
+
+    /// A row of counts per value, and one for the rest.
+    fn counts(&self) -> Vec<u64> {
+        vec![0; self.width * (SPLIT_MAX + 1)]
+    }
+
+    fn row<'c>(&self, counts: &'c [u64], row: usize) -> &'c [u64] {
+        let start = row * self.width;
+        counts.get(start..start + self.width).unwrap_or_default()
+    }
+
+    fn bump(&self, counts: &mut [u64], row: usize, position: u32) {
+        let slot = usize::try_from(position)
+            .ok()
+            .and_then(|at| self.slots.get(at));
+        let Some(slot) = slot.filter(|slot| **slot != OUTSIDE) else {
+            return;
+        };
+        let at = usize::try_from(slot - self.first).unwrap_or(usize::MAX);
+        if let Some(count) = counts.get_mut(row * self.width + at) {
+            *count += 1;
+        }
     }
 }
 

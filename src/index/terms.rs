@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use tantivy::columnar::StrColumn;
 
+use super::Error;
 use super::aggregate::{Aggregation, Bucket};
 use super::docs::Docs;
 use super::segment::{Segment, Values};
@@ -39,6 +40,8 @@ pub(super) struct Terms {
     field: Field,
     /// How many are wanted; `None` to count them only.
     size: Option<usize>,
+    /// How many distinct ones may be held.
+    values_max: usize,
     texts: HashMap<Box<str>, u64, foldhash::fast::RandomState>,
     numbers: HashMap<u64, u64, foldhash::fast::RandomState>,
     addresses: HashMap<Ipv6Addr, u64, foldhash::fast::RandomState>,
@@ -49,10 +52,11 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(field: Field, size: Option<usize>) -> Self {
+    pub(super) fn new(field: Field, size: Option<usize>, values_max: usize) -> Self {
         Self {
             field,
             size,
+            values_max,
             texts: HashMap::default(),
             numbers: HashMap::default(),
             addresses: HashMap::default(),
@@ -66,7 +70,7 @@ impl Terms {
         segment: &Segment,
         range: Range<u32>,
         docs: &Docs,
-    ) -> io::Result<()> {
+    ) -> Result<(), Error> {
         let mut last = u32::MAX;
         let mut with = 0u64;
         let mut seen = |position: u32| {
@@ -100,7 +104,14 @@ impl Terms {
             None => {}
         }
         self.with += with;
+        if self.distinct() > self.values_max {
+            return Err(Error::TooManyValues(self.values_max));
+        }
         Ok(())
+    }
+
+    fn distinct(&self) -> usize {
+        self.texts.len() + self.numbers.len() + self.addresses.len()
     }
 
     /// Folds the counts of the segment seen last into those by text.
@@ -124,9 +135,8 @@ impl Terms {
         }
         let missing = total.saturating_sub(self.with);
         let Some(size) = self.size else {
-            let value = self.texts.len() + self.numbers.len() + self.addresses.len();
             return Aggregation::Cardinality {
-                value: u64::try_from(value).unwrap_or(u64::MAX),
+                value: u64::try_from(self.distinct()).unwrap_or(u64::MAX),
                 missing,
             };
         };
