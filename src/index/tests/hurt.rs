@@ -84,6 +84,7 @@ fn bounds_of_queries_pages_and_buckets_hold() {
         query_depth_max: 4,
         page_events_max: 5,
         buckets_max: 10,
+        values_max: 16,
         ..small()
     };
     let lab = lab(dir.path(), options);
@@ -125,6 +126,12 @@ fn bounds_of_queries_pages_and_buckets_hold() {
             false,
         ),
         (
+            Aggregate::Cardinality {
+                field: "user".into(),
+            },
+            true,
+        ),
+        (
             Aggregate::Stats {
                 field: "user.id".into(),
             },
@@ -133,6 +140,7 @@ fn bounds_of_queries_pages_and_buckets_hold() {
     ] {
         match searcher.aggregate(&aggregate(bad)) {
             Err(Error::TooManyBuckets(10)) => assert!(is_bound),
+            Err(Error::TooManyValues(16)) => assert!(is_bound),
             Err(Error::NoColumn(_)) => assert!(!is_bound),
             other => panic!("{other:?}"),
         }
