@@ -100,9 +100,16 @@ pub fn problems(config: &Config) -> Vec<String> {
     }
     let existing = config.data_dir.ancestors().find(|dir| dir.exists());
     if existing.is_some_and(|dir| !dir.is_dir()) {
-        problems.push(format!("data_dir {} is not a directory", config.data_dir.display()));
+        problems.push(format!(
+            "data_dir {} is not a directory",
+            config.data_dir.display()
+        ));
     }
-    let databases = [&config.pipeline.enrich.country_db, &config.pipeline.enrich.city_db, &config.pipeline.enrich.asn_db];
+    let databases = [
+        &config.pipeline.enrich.country_db,
+        &config.pipeline.enrich.city_db,
+        &config.pipeline.enrich.asn_db,
+    ];
     for path in databases.into_iter().flatten() {
         if !path.is_file() {
             problems.push(format!("enrich: {} is not a file", path.display()));
@@ -120,12 +127,17 @@ impl App {
         let (tasks, metrics) = (Tasks::new(), Arc::new(Metrics::default()));
         let listener = api::serve::Listener::bind(config.server.clone()).await?;
         let is_first_run = !config.data_dir.join("wal").exists();
-        private_dir(&config.data_dir).map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
+        private_dir(&config.data_dir)
+            .map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
-        let redactor = Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
+        let redactor =
+            Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
         let parts = {
             let (config, clock, metrics) = (config.clone(), clock.clone(), metrics.clone());
-            tasks.blocking(move || Durable::open(&config, &clock, &metrics)).await.ok_or(Error::Stopped)??
+            tasks
+                .blocking(move || Durable::open(&config, &clock, &metrics))
+                .await
+                .ok_or(Error::Stopped)??
         };
         let Durable { wal, store, index } = parts;
         wal.start(&tasks)?;
@@ -133,9 +145,19 @@ impl App {
         let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
         let enricher = Enricher::open(config.pipeline.enrich.clone(), built_in, metrics.clone())?;
         enricher.start(&tasks).map_err(Error::Thread)?;
-        let pipeline = Pipeline::new(&config.pipeline, enricher.clone(), redactor.clone(), metrics.clone());
-        let intake =
-            Intake::new(config.pipeline.clone(), Arc::new(pipeline), wal.clone(), tasks.clone(), metrics.clone());
+        let pipeline = Pipeline::new(
+            &config.pipeline,
+            enricher.clone(),
+            redactor.clone(),
+            metrics.clone(),
+        );
+        let intake = Intake::new(
+            config.pipeline.clone(),
+            Arc::new(pipeline),
+            wal.clone(),
+            tasks.clone(),
+            metrics.clone(),
+        );
         let rules = detect::RulesHandle::load(&config.detect, metrics.clone())?;
         let parts = detect::Parts {
             wal: wal.clone(),
@@ -148,8 +170,13 @@ impl App {
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
         let submit = submit(&store, &clock, intake);
-        let place = ingest::file::Place { data: &config.data_dir, metrics: metrics.clone(), clock: clock.clone() };
-        ingest::file::start(config.files.clone(), &place, submit.clone(), &tasks).map_err(Error::Thread)?;
+        let place = ingest::file::Place {
+            data: &config.data_dir,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        };
+        ingest::file::start(config.files.clone(), &place, submit.clone(), &tasks)
+            .map_err(Error::Thread)?;
         let state = State {
             options: config.api.clone(),
             is_tls: listener.is_tls(),
@@ -167,9 +194,26 @@ impl App {
         let router = api::router(state, |routes| door.register(routes));
         let url = listener.url();
         let server = listener.start(router, &tasks, metrics.clone())?;
-        let keeper = Keeper { store: store.clone(), wal, index, detector, clock: clock.clone() };
+        let keeper = Keeper {
+            store: store.clone(),
+            wal,
+            index,
+            detector,
+            clock: clock.clone(),
+        };
         tasks.spawn("housekeeping", keeper.run(tasks.clone()));
-        Ok(Self { clock, tasks, metrics, redactor, enricher, store, rules, server, url, is_first_run })
+        Ok(Self {
+            clock,
+            tasks,
+            metrics,
+            redactor,
+            enricher,
+            store,
+            rules,
+            server,
+            url,
+            is_first_run,
+        })
     }
 
     /// Where it answers: `http://127.0.0.1:8321`.
@@ -201,7 +245,9 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn sign_in_link(&self) -> Result<String, Error> {
-        let token = self.ask(|store, now| api::offer_setup(store, now, SETUP_MINUTES)).await?;
+        let token = self
+            .ask(|store, now| api::offer_setup(store, now, SETUP_MINUTES))
+            .await?;
         Ok(format!("{}/#setup={}", self.url, token.expose()))
     }
 
@@ -213,7 +259,13 @@ impl App {
         let name = name.to_owned();
         self.ask(move |store, now| {
             let scopes = [store::Scope::Admin];
-            let new = api::key::NewKey { name: &name, scopes: &scopes, created_by: "wardline", now, days: 90 };
+            let new = api::key::NewKey {
+                name: &name,
+                scopes: &scopes,
+                created_by: "wardline",
+                now,
+                days: 90,
+            };
             let (key, record) = api::key::mint(&new).map_err(|_| store::Error::Random)?;
             store.add_api_key(&record)?;
             Ok(key.expose().to_owned())
@@ -226,7 +278,11 @@ impl App {
         work: impl FnOnce(&Store, Timestamp) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (store, now) = (self.store.clone(), self.clock.now());
-        Ok(self.tasks.blocking(move || work(&store, now)).await.ok_or(Error::Stopped)??)
+        Ok(self
+            .tasks
+            .blocking(move || work(&store, now))
+            .await
+            .ok_or(Error::Stopped)??)
     }
 
     /// Takes over what can change while running: rules, certificates, address databases. The configuration has
@@ -236,8 +292,13 @@ impl App {
         if refused.is_empty() {
             let rules = self.rules.clone();
             let enricher = self.enricher.clone();
-            let reloaded = self.tasks.blocking(move || (rules.reload(), enricher.reload())).await;
-            let Some((rules, places)) = reloaded else { return };
+            let reloaded = self
+                .tasks
+                .blocking(move || (rules.reload(), enricher.reload()))
+                .await;
+            let Some((rules, places)) = reloaded else {
+                return;
+            };
             refused.extend(rules.err().map(|error| error.to_string()));
             refused.extend(places.err().map(|error| error.to_string()));
             refused.extend(self.server.reload().err().map(|error| error.to_string()));
@@ -265,7 +326,10 @@ impl App {
     pub async fn drain(mut self) {
         self.server.drain().await;
         self.tasks.stop();
-        if tokio::time::timeout(DRAIN_MAX, self.tasks.drained()).await.is_err() {
+        if tokio::time::timeout(DRAIN_MAX, self.tasks.drained())
+            .await
+            .is_err()
+        {
             tracing::error!("not everything stopped in time; nothing acknowledged is at risk");
         }
     }
@@ -334,15 +398,29 @@ impl Durable {
     fn open(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Self, Error> {
         let dir = &config.data_dir;
         let wal = Wal::open(dir, config.wal.clone(), clock.clone(), metrics.clone())?;
-        let store = Store::open(&store_dir(dir), config.store.clone(), clock.clone(), metrics.clone())?;
-        let index = Index::open(dir, config.index.clone(), wal.clone(), clock.clone(), metrics.clone())?;
+        let store = Store::open(
+            &store_dir(dir),
+            config.store.clone(),
+            clock.clone(),
+            metrics.clone(),
+        )?;
+        let index = Index::open(
+            dir,
+            config.index.clone(),
+            wal.clone(),
+            clock.clone(),
+            metrics.clone(),
+        )?;
         Ok(Self { wal, store, index })
     }
 }
 
 fn private_dir(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
 }
 
@@ -366,7 +444,11 @@ fn notifier(
 }
 
 /// From a door into the log, with a note of who sent.
-fn submit(store: &Store, clock: &Clock, intake: Intake) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
+fn submit(
+    store: &Store,
+    clock: &Clock,
+    intake: Intake,
+) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
     let (store, clock) = (store.clone(), clock.clone());
     move |payload| {
         let (intake, store, clock) = (intake.clone(), store.clone(), clock.clone());

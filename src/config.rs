@@ -103,7 +103,11 @@ impl Config {
             Some(path) => {
                 let place = path.display().to_string();
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    vec![Problem { place: place.clone(), line: None, what: format!("cannot be read: {error}") }]
+                    vec![Problem {
+                        place: place.clone(),
+                        line: None,
+                        what: format!("cannot be read: {error}"),
+                    }]
                 })?;
                 (place, text)
             }
@@ -113,22 +117,31 @@ impl Config {
             return Err(problems);
         }
         let mut table: toml::Table = toml::from_str(&text).unwrap_or_default();
-        let mut set: Vec<(String, String)> = environment.filter(|(name, _)| is_option(name)).collect();
+        let mut set: Vec<(String, String)> =
+            environment.filter(|(name, _)| is_option(name)).collect();
         set.sort();
         for (name, value) in set {
             let mut tried = table.clone();
             put(&mut tried, &name, &value);
             match tried.clone().try_into::<Config>() {
                 Ok(_) => table = tried,
-                Err(error) => problems.push(Problem { place: name, line: None, what: error.message().to_owned() }),
+                Err(error) => problems.push(Problem {
+                    place: name,
+                    line: None,
+                    what: error.message().to_owned(),
+                }),
             }
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        table
-            .try_into()
-            .map_err(|error| vec![Problem { place, line: None, what: error.message().to_owned() }])
+        table.try_into().map_err(|error| {
+            vec![Problem {
+                place,
+                line: None,
+                what: error.message().to_owned(),
+            }]
+        })
     }
 }
 
@@ -138,10 +151,21 @@ fn file_problems(place: &str, text: &str) -> Vec<Problem> {
     let mut lines: Vec<&str> = text.lines().collect();
     while problems.len() < PROBLEMS_MAX {
         let left = lines.join("\n");
-        let Err(error) = toml::from_str::<Config>(&left) else { break };
-        let at = error.span().map(|span| left.get(..span.start).unwrap_or_default().matches('\n').count());
+        let Err(error) = toml::from_str::<Config>(&left) else {
+            break;
+        };
+        let at = error.span().map(|span| {
+            left.get(..span.start)
+                .unwrap_or_default()
+                .matches('\n')
+                .count()
+        });
         let what = error.message().replace('\n', " ");
-        problems.push(Problem { place: place.to_owned(), line: at.map(|at| at + 1), what });
+        problems.push(Problem {
+            place: place.to_owned(),
+            line: at.map(|at| at + 1),
+            what,
+        });
         match at.and_then(|at| lines.get_mut(at)) {
             Some(line) if !line.is_empty() => *line = "",
             _ => break,
@@ -152,24 +176,35 @@ fn file_problems(place: &str, text: &str) -> Vec<Problem> {
 
 /// Options name their section after a double underscore, or are one of the two at the top.
 fn is_option(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__") || matches!(rest, "DATA_DIR" | "LOG_LEVEL"))
+    name.strip_prefix(PREFIX)
+        .is_some_and(|rest| rest.contains("__") || matches!(rest, "DATA_DIR" | "LOG_LEVEL"))
 }
 
 /// Puts `WARDLINE_A__B=value` at `a.b`: as TOML where it reads as such, else as text.
 fn put(table: &mut toml::Table, name: &str, value: &str) {
-    let path = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
+    let path = name
+        .strip_prefix(PREFIX)
+        .unwrap_or(name)
+        .to_ascii_lowercase();
     let mut parts: Vec<&str> = path.split("__").collect();
     let Some(last) = parts.pop() else { return };
     let mut at = table;
     for part in parts {
-        let next = at.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let next = at
+            .entry(part)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
         match next.as_table_mut() {
             Some(inner) => at = inner,
             None => return,
         }
     }
-    let parsed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut table| table.remove("v"));
-    at.insert(last.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("v"));
+    at.insert(
+        last.to_owned(),
+        parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())),
+    );
 }
 
 #[cfg(test)]
@@ -180,7 +215,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("wardline.toml");
         std::fs::write(&file, text).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load(Some(&file), environment)
     }
 
@@ -192,19 +229,39 @@ mod tests {
 
     #[test]
     fn environment_wins_over_the_file() {
-        let config = read("[wal]\nzstd_level = 2\n", &[("WARDLINE_WAL__ZSTD_LEVEL", "5"), ("WARDLINE_URL", "x")]).unwrap();
+        let config = read(
+            "[wal]\nzstd_level = 2\n",
+            &[("WARDLINE_WAL__ZSTD_LEVEL", "5"), ("WARDLINE_URL", "x")],
+        )
+        .unwrap();
         assert_eq!(config.wal.zstd_level, 5);
-        assert_eq!(read("", &[("WARDLINE_DATA_DIR", "/srv/w")]).unwrap().data_dir, PathBuf::from("/srv/w"));
+        assert_eq!(
+            read("", &[("WARDLINE_DATA_DIR", "/srv/w")])
+                .unwrap()
+                .data_dir,
+            PathBuf::from("/srv/w")
+        );
     }
 
     #[test]
     fn all_problems_are_told_with_their_lines() {
         let text = "data_dir = \"x\"\nnonsense = 1\n[wal]\nzstd_level = \"high\"\n[index]\ncommit_interval_ms = 100\nwhat = 2\n";
-        let lines: Vec<Option<usize>> = read(text, &[]).unwrap_err().iter().map(|problem| problem.line).collect();
+        let lines: Vec<Option<usize>> = read(text, &[])
+            .unwrap_err()
+            .iter()
+            .map(|problem| problem.line)
+            .collect();
         for expected in [2, 4, 7] {
             assert!(lines.contains(&Some(expected)), "{expected} in {lines:?}");
         }
-        let problems = read("", &[("WARDLINE_WAL__ZSTD_LEVEL", "many"), ("WARDLINE_WAL__X", "1")]).unwrap_err();
+        let problems = read(
+            "",
+            &[
+                ("WARDLINE_WAL__ZSTD_LEVEL", "many"),
+                ("WARDLINE_WAL__X", "1"),
+            ],
+        )
+        .unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
     }
 }

@@ -110,11 +110,22 @@ fn process(text: &mut String) {
     if let Some(ticks) = cpu_ticks() {
         // USER_HZ is 100 on every Linux that Rust runs on (man 5 proc).
         let (whole, part) = (ticks / 100, ticks % 100);
-        push(text, format_args!("# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {whole}.{part:02}\n"));
+        push(
+            text,
+            format_args!(
+                "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {whole}.{part:02}\n"
+            ),
+        );
     }
-    for (name, key) in [("process_resident_memory_bytes", "VmRSS:"), ("process_peak_resident_memory_bytes", "VmHWM:")] {
+    for (name, key) in [
+        ("process_resident_memory_bytes", "VmRSS:"),
+        ("process_peak_resident_memory_bytes", "VmHWM:"),
+    ] {
         if let Some(kib) = kib(key) {
-            push(text, format_args!("# TYPE {name} gauge\n{name} {}\n", kib * 1024));
+            push(
+                text,
+                format_args!("# TYPE {name} gauge\n{name} {}\n", kib * 1024),
+            );
         }
     }
 }

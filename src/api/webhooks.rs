@@ -1,7 +1,6 @@
 //! `/api/v1/webhooks`: who is told of alerts. A signing secret is in the answer that made it and nowhere
 //! else; addresses may hold tokens, so lists show them masked.
 
-
 use axum::Json as Answer;
 use axum::extract::State as With;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -19,8 +18,7 @@ use super::{Shared, State};
 use crate::model::Severity;
 use crate::notify::Ping;
 use crate::store::{
-    Delivery, Endpoint, EndpointChange, EndpointHealth, EndpointState, EventType,
-    NewEndpoint,
+    Delivery, Endpoint, EndpointChange, EndpointHealth, EndpointState, EventType, NewEndpoint,
 };
 
 const PATH: &str = "/api/v1/webhooks";
@@ -203,7 +201,9 @@ fn check_url(state: &State, text: &str) -> Result<(), Error> {
         ));
     }
     match &state.notifier {
-        Some(notifier) => notifier.check_url(text).map_err(|failure| refused(&failure.to_string())),
+        Some(notifier) => notifier
+            .check_url(text)
+            .map_err(|failure| refused(&failure.to_string())),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use super::{Exit, Output, Server, output};
 
 /// Lists alerts and works on them. Example: wardline alerts list --status open
 #[derive(Debug, Subcommand)]
-pub enum Alerts {
+pub(super) enum Alerts {
     /// Lists alerts, newest first.
     List(List),
     /// Shows one alert with its history.
@@ -25,7 +25,7 @@ pub enum Alerts {
 
 /// Which alerts.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// open, acknowledged or closed.
     #[arg(long)]
     status: Option<String>,
@@ -44,7 +44,7 @@ pub struct List {
 
 /// One alert.
 #[derive(Debug, Args)]
-pub struct One {
+pub(super) struct One {
     /// Id of the alert.
     id: String,
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct One {
 
 /// Who takes it.
 #[derive(Debug, Args)]
-pub struct Ack {
+pub(super) struct Ack {
     /// Id of the alert.
     id: String,
     /// Who takes it; the key's name without it.
@@ -65,7 +65,7 @@ pub struct Ack {
 
 /// The verdict.
 #[derive(Debug, Args)]
-pub struct Close {
+pub(super) struct Close {
     /// Id of the alert.
     id: String,
     /// true_positive, benign, false_positive, testing or other.
@@ -80,7 +80,7 @@ pub struct Close {
 
 /// A note.
 #[derive(Debug, Args)]
-pub struct Note {
+pub(super) struct Note {
     /// Id of the alert.
     id: String,
     /// The note.
@@ -89,18 +89,43 @@ pub struct Note {
     server: Server,
 }
 
-const COLUMNS: &[&str] = &["id", "severity", "status", "count", "last_seen", "assignee", "title"];
+const COLUMNS: &[&str] = &[
+    "id",
+    "severity",
+    "status",
+    "count",
+    "last_seen",
+    "assignee",
+    "title",
+];
 
 pub(super) async fn run(alerts: Alerts) -> anyhow::Result<Exit> {
     match alerts {
         Alerts::List(list) => list_alerts(list).await,
         Alerts::Show(one) => show(one).await,
-        Alerts::Ack(ack) => act(&ack.server, &ack.id, "ack", ack.assignee.map_or(json!({}), |who| json!({"assignee": who}))).await,
+        Alerts::Ack(ack) => {
+            act(
+                &ack.server,
+                &ack.id,
+                "ack",
+                ack.assignee
+                    .map_or(json!({}), |who| json!({"assignee": who})),
+            )
+            .await
+        }
         Alerts::Close(close) => {
-            act(&close.server, &close.id, "close", json!({"reason": close.reason, "comment": close.comment})).await
+            act(
+                &close.server,
+                &close.id,
+                "close",
+                json!({"reason": close.reason, "comment": close.comment}),
+            )
+            .await
         }
         Alerts::Reopen(one) => act(&one.server, &one.id, "reopen", json!({})).await,
-        Alerts::Note(note) => act(&note.server, &note.id, "notes", json!({"text": note.text})).await,
+        Alerts::Note(note) => {
+            act(&note.server, &note.id, "notes", json!({"text": note.text})).await
+        }
     }
 }
 
@@ -114,7 +139,11 @@ async fn list_alerts(list: List) -> anyhow::Result<Exit> {
     }
     match client.get(&path).await? {
         Ok(page) => {
-            let rows = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+            let rows = page
+                .get("data")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
             output::rows(&rows, COLUMNS, Output::or_default(list.output))?;
             Ok(Exit::Ok)
         }
@@ -133,13 +162,19 @@ async fn show(one: One) -> anyhow::Result<Exit> {
         Ok(history) => history.get("data").cloned().unwrap_or(Value::Null),
         Err(exit) => return Ok(exit),
     };
-    output::emit(&format!("{}\n", serde_json::to_string_pretty(&json!({"alert": alert, "history": history}))?))?;
+    output::emit(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(&json!({"alert": alert, "history": history}))?
+    ))?;
     Ok(Exit::Ok)
 }
 
 async fn act(server: &Server, id: &str, action: &str, body: Value) -> anyhow::Result<Exit> {
     let client = Client::new(server)?;
-    match client.post(&format!("/api/v1/alerts/{}/{action}", segment(id)), &body).await? {
+    match client
+        .post(&format!("/api/v1/alerts/{}/{action}", segment(id)), &body)
+        .await?
+    {
         Ok(alert) => {
             output::rows(&[alert], COLUMNS, Output::or_default(None))?;
             Ok(Exit::Ok)

@@ -11,7 +11,7 @@ use crate::detect;
 
 /// Checks the configuration without starting anything. Example: wardline check --config wardline.toml
 #[derive(Debug, Args)]
-pub struct Check {
+pub(super) struct Check {
     /// Configuration file.
     #[arg(long, env = "WARDLINE_CONFIG")]
     config: Option<PathBuf>,
@@ -29,9 +29,9 @@ pub(super) fn run(check: &Check) -> anyhow::Result<Exit> {
             }
             problems.extend(crate::app::problems(&config));
             match detect::RulesHandle::load(&config.detect, Arc::default()) {
-                Ok(rules) => problems.extend(
-                    rules.errors().iter().map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.message)),
-                ),
+                Ok(rules) => problems.extend(rules.errors().iter().map(|problem| {
+                    format!("{}:{}: {}", problem.file, problem.line, problem.message)
+                })),
                 Err(error) => problems.push(error.to_string()),
             }
         }

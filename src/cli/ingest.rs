@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 20;
 
 /// Sends log files to a server. Example: wardline ingest /var/log/nginx/access.log --source edge-1
 #[derive(Debug, Args)]
-pub struct Ingest {
+pub(super) struct Ingest {
     /// Files to send; - for standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -61,12 +61,23 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
             }
         };
         let bar = progress(size);
-        if let Err(exit) = send(&client, &path, BufReader::with_capacity(1 << 18, reader), &bar, &mut sent).await? {
+        if let Err(exit) = send(
+            &client,
+            &path,
+            BufReader::with_capacity(1 << 18, reader),
+            &bar,
+            &mut sent,
+        )
+        .await?
+        {
             return Ok(exit);
         }
         bar.finish_and_clear();
     }
-    output::emit(&format!("{{\"accepted\":{},\"flagged\":{}}}\n", sent.accepted, sent.flagged))?;
+    output::emit(&format!(
+        "{{\"accepted\":{},\"flagged\":{}}}\n",
+        sent.accepted, sent.flagged
+    ))?;
     Ok(Exit::Ok)
 }
 
@@ -74,8 +85,13 @@ fn progress(size: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = if size > 0 { ProgressBar::new(size) } else { ProgressBar::no_length() };
-    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let bar = if size > 0 {
+        ProgressBar::new(size)
+    } else {
+        ProgressBar::no_length()
+    };
+    let style =
+        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -107,7 +123,10 @@ async fn send(
                 sent.flagged += number("flagged");
             }
             Err(exit) => {
-                output::tell(&format!("stopped: {} events of this run are durable, the rest was not sent", sent.accepted));
+                output::tell(&format!(
+                    "stopped: {} events of this run are durable, the rest was not sent",
+                    sent.accepted
+                ));
                 return Ok(Err(exit));
             }
         }
@@ -123,10 +142,16 @@ fn starts_a_document(from: &mut impl BufRead) -> std::io::Result<bool> {
     let head = from.fill_buf()?;
     let mut bytes = head.iter().filter(|byte| !byte.is_ascii_whitespace());
     let first = bytes.next();
-    let line = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let line = head
+        .split(|byte| *byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
     Ok(match first {
         Some(b'[') => true,
-        Some(b'{') => serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err() && line.trim_ascii().len() <= 2,
+        Some(b'{') => {
+            serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
+                && line.trim_ascii().len() <= 2
+        }
         _ => false,
     })
 }

@@ -13,7 +13,7 @@ use crate::store::{self, ApiKey, Letter, Scope};
 
 /// Makes, lists and revokes API keys. Example: wardline key create --data-dir data --scope ingest --name edge -o raw
 #[derive(Debug, Subcommand)]
-pub enum Key {
+pub(super) enum Key {
     /// Makes a key; it is shown once.
     Create(Create),
     /// Lists keys, without their secrets.
@@ -26,7 +26,7 @@ pub enum Key {
 
 /// What the key may do and for how long.
 #[derive(Debug, Args)]
-pub struct Create {
+pub(super) struct Create {
     /// Data directory; works before the first start and beside a running server. Without it the API is asked.
     #[arg(long)]
     data_dir: Option<PathBuf>,
@@ -48,7 +48,7 @@ pub struct Create {
 
 /// How to list.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Form of the output.
     #[arg(short, long, value_enum)]
     output: Option<Output>,
@@ -58,7 +58,7 @@ pub struct List {
 
 /// Which key.
 #[derive(Debug, Args)]
-pub struct One {
+pub(super) struct One {
     /// Id of the key: the part between the first two underscores.
     id: String,
     #[command(flatten)]
@@ -74,12 +74,20 @@ pub(super) async fn run(key: Key) -> anyhow::Result<Exit> {
         Key::List(list) => list_keys(list).await,
         Key::Rotate(one) => {
             let client = Client::new(&one.server)?;
-            let answer = client.post(&format!("/api/v1/keys/{}/rotate", segment(&one.id)), &json!({})).await?;
+            let answer = client
+                .post(
+                    &format!("/api/v1/keys/{}/rotate", segment(&one.id)),
+                    &json!({}),
+                )
+                .await?;
             answer.map_or_else(Ok, |made| show(&made, None))
         }
         Key::Revoke(one) => {
             let client = Client::new(&one.server)?;
-            Ok(client.delete(&format!("/api/v1/keys/{}", segment(&one.id))).await?.map_or_else(|exit| exit, |_| Exit::Ok))
+            Ok(client
+                .delete(&format!("/api/v1/keys/{}", segment(&one.id)))
+                .await?
+                .map_or_else(|exit| exit, |_| Exit::Ok))
         }
     }
 }
@@ -111,7 +119,11 @@ fn create_local(create: &Create, dir: &std::path::Path) -> anyhow::Result<Exit> 
         days: create.expires_in_days.clamp(1, 365),
     };
     let (made, record) = format::mint(&new)?;
-    store::leave(&crate::app::store_dir(dir), &Letter::AddKey(record.clone()), &clock)?;
+    store::leave(
+        &crate::app::store_dir(dir),
+        &Letter::AddKey(record.clone()),
+        &clock,
+    )?;
     let shown = describe(&record, made.expose());
     show(&shown, create.output)
 }
@@ -126,7 +138,10 @@ fn describe(record: &ApiKey, key: &str) -> Value {
 async fn create_remote(create: Create) -> anyhow::Result<Exit> {
     let client = Client::new(&create.server)?;
     let body = json!({"name": create.name, "scopes": create.scope, "expires_in_days": create.expires_in_days});
-    client.post("/api/v1/keys", &body).await?.map_or_else(Ok, |made| show(&made, create.output))
+    client
+        .post("/api/v1/keys", &body)
+        .await?
+        .map_or_else(Ok, |made| show(&made, create.output))
 }
 
 fn show(made: &Value, chosen: Option<Output>) -> anyhow::Result<Exit> {
@@ -135,7 +150,11 @@ fn show(made: &Value, chosen: Option<Output>) -> anyhow::Result<Exit> {
             let key = made.get("key").and_then(Value::as_str).unwrap_or_default();
             output::emit(&format!("{key}\n"))?;
         }
-        other => output::rows(std::slice::from_ref(made), &["id", "name", "scopes", "expires_at", "key"], other)?,
+        other => output::rows(
+            std::slice::from_ref(made),
+            &["id", "name", "scopes", "expires_at", "key"],
+            other,
+        )?,
     }
     Ok(Exit::Ok)
 }
@@ -146,8 +165,20 @@ async fn list_keys(list: List) -> anyhow::Result<Exit> {
         Ok(page) => page,
         Err(exit) => return Ok(exit),
     };
-    let rows = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
-    let columns = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"];
+    let rows = page
+        .get("data")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let columns = [
+        "id",
+        "name",
+        "scopes",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    ];
     output::rows(&rows, &columns, Output::or_default(list.output))?;
     Ok(Exit::Ok)
 }

@@ -17,10 +17,16 @@ pub(super) struct Log(Arc<OnceLock<Arc<Redactor>>>);
 /// nothing of an event has been seen by then.
 pub(super) fn start(config: &Config) -> anyhow::Result<Log> {
     let log = Log::default();
-    let level: tracing_subscriber::filter::LevelFilter =
-        config.log_level.parse().context("log_level must be off, error, warn, info, debug or trace")?;
-    let subscriber =
-        tracing_subscriber::fmt().json().with_max_level(level).with_target(true).with_writer(log.clone()).finish();
+    let level: tracing_subscriber::filter::LevelFilter = config
+        .log_level
+        .parse()
+        .context("log_level must be off, error, warn, info, debug or trace")?;
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(level)
+        .with_target(true)
+        .with_writer(log.clone())
+        .finish();
     // A second server in one process (the tests') keeps the first one's log.
     let _second = tracing::subscriber::set_global_default(subscriber).is_err();
     Ok(log)
@@ -37,7 +43,10 @@ impl<'a> MakeWriter<'a> for Log {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { redactor: self.0.get(), text: Vec::new() }
+        Line {
+            redactor: self.0.get(),
+            text: Vec::new(),
+        }
     }
 }
 
@@ -66,6 +75,9 @@ impl Drop for Line<'_> {
             None => text,
         };
         // Where standard error is closed there is nobody to tell.
-        let _closed = std::io::stderr().lock().write_all(clean.as_bytes()).is_err();
+        let _closed = std::io::stderr()
+            .lock()
+            .write_all(clean.as_bytes())
+            .is_err();
     }
 }

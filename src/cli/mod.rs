@@ -44,7 +44,12 @@ pub enum Exit {
 
 /// A security log pipeline and SIEM-lite for API logs, in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "wardline", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "wardline",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -26,12 +26,16 @@ impl Output {
     /// The form asked for, else a table on a terminal and NDJSON in a pipe.
     #[must_use]
     pub fn or_default(chosen: Option<Output>) -> Output {
-        chosen.unwrap_or(if std::io::stdout().is_terminal() { Output::Table } else { Output::Ndjson })
+        chosen.unwrap_or(if std::io::stdout().is_terminal() {
+            Output::Table
+        } else {
+            Output::Ndjson
+        })
     }
 }
 
 /// Writes to standard output; a closed pipe ends the program's work quietly.
-pub fn emit(text: &str) -> anyhow::Result<()> {
+pub(super) fn emit(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
@@ -54,7 +58,7 @@ fn cell(row: &Value, column: &str) -> String {
 }
 
 /// Rows in the form asked for, with these columns where the form has columns.
-pub fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::Result<()> {
+pub(super) fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::Result<()> {
     let mut text = String::new();
     match output {
         Output::Json => {
@@ -71,7 +75,10 @@ pub fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::Result<
             text.push_str(&columns.join(","));
             text.push('\n');
             for row in rows {
-                let cells: Vec<String> = columns.iter().map(|column| csv(&cell(row, column))).collect();
+                let cells: Vec<String> = columns
+                    .iter()
+                    .map(|column| csv(&cell(row, column)))
+                    .collect();
                 text.push_str(&cells.join(","));
                 text.push('\n');
             }
@@ -105,7 +112,11 @@ fn table(rows: &[Value], columns: &[&str], text: &mut String) {
                 .map(|column| {
                     let whole = escape(&cell(row, column)).into_owned();
                     if whole.chars().count() > CELL_WIDTH_MAX {
-                        whole.chars().take(CELL_WIDTH_MAX - 1).chain(['…']).collect()
+                        whole
+                            .chars()
+                            .take(CELL_WIDTH_MAX - 1)
+                            .chain(['…'])
+                            .collect()
                     } else {
                         whole
                     }
@@ -117,7 +128,11 @@ fn table(rows: &[Value], columns: &[&str], text: &mut String) {
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let widest = cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+            let widest = cells
+                .iter()
+                .filter_map(|row| row.get(at))
+                .map(|cell| cell.chars().count())
+                .max();
             widest.unwrap_or(0).max(column.chars().count())
         })
         .collect();
@@ -125,7 +140,10 @@ fn table(rows: &[Value], columns: &[&str], text: &mut String) {
         let mut written = String::new();
         for (cell, width) in cells.zip(&widths) {
             written.push_str(cell);
-            written.extend(std::iter::repeat_n(' ', (width + 2).saturating_sub(cell.chars().count())));
+            written.extend(std::iter::repeat_n(
+                ' ',
+                (width + 2).saturating_sub(cell.chars().count()),
+            ));
         }
         text.push_str(written.trim_end());
         text.push('\n');
@@ -150,7 +168,10 @@ mod tests {
     #[test]
     fn tables_align() {
         let mut text = String::new();
-        let rows = [serde_json::json!({"a": "x", "b": 12}), serde_json::json!({"a": "long", "b": null})];
+        let rows = [
+            serde_json::json!({"a": "x", "b": 12}),
+            serde_json::json!({"a": "long", "b": null}),
+        ];
         table(&rows, &["a", "b"], &mut text);
         assert_eq!(text, "a     b\nx     12\nlong\n");
     }

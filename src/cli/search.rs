@@ -10,7 +10,7 @@ const PAGE: u64 = 1_000;
 
 /// Searches events. Example: wardline search 'status:>=500 service:payments' --since 1h
 #[derive(Debug, Args)]
-pub struct Search {
+pub(super) struct Search {
     /// What to look for; empty for everything. See docs/query-language.md
     #[arg(default_value = "")]
     query: String,
@@ -40,12 +40,22 @@ pub struct Search {
 }
 
 pub(super) const COLUMNS: &[&str] = &[
-    "@timestamp", "service.name", "http.request.method", "url.path", "http.response.status_code", "client.ip", "user.id", "message",
+    "@timestamp",
+    "service.name",
+    "http.request.method",
+    "url.path",
+    "http.response.status_code",
+    "client.ip",
+    "user.id",
+    "message",
 ];
 
 pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     let client = Client::new(&search.server)?;
-    let from = search.from.clone().unwrap_or_else(|| format!("now-{}", search.since));
+    let from = search
+        .from
+        .clone()
+        .unwrap_or_else(|| format!("now-{}", search.since));
     let mut events: Vec<Value> = Vec::new();
     let mut cursor = Value::Null;
     loop {
@@ -66,13 +76,20 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
         if let Some(Value::Array(data)) = page.get("data") {
             events.extend(data.iter().cloned());
         }
-        cursor = page.pointer("/page/next_cursor").cloned().unwrap_or(Value::Null);
+        cursor = page
+            .pointer("/page/next_cursor")
+            .cloned()
+            .unwrap_or(Value::Null);
         if cursor.is_null() || events.len() as u64 >= search.limit {
             break;
         }
     }
     let chosen: Vec<&str> = search.cols.iter().map(String::as_str).collect();
-    let columns = if chosen.is_empty() { COLUMNS } else { chosen.as_slice() };
+    let columns = if chosen.is_empty() {
+        COLUMNS
+    } else {
+        chosen.as_slice()
+    };
     output::rows(&events, columns, Output::or_default(search.output))?;
     Ok(Exit::Ok)
 }

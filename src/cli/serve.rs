@@ -13,7 +13,7 @@ use crate::tasks::Tasks;
 
 /// Runs the server. Example: wardline serve --config wardline.toml --data-dir /var/lib/wardline
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Configuration file.
     #[arg(long, env = "WARDLINE_CONFIG")]
     config: Option<PathBuf>,
@@ -86,7 +86,10 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
     };
     let running = start(config).await?;
     if running.app.is_first_run() {
-        output::emit(&format!("first sign-in (once, within 24 hours): {}\n", running.sign_in_link().await?))?;
+        output::emit(&format!(
+            "first sign-in (once, within 24 hours): {}\n",
+            running.sign_in_link().await?
+        ))?;
     }
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {

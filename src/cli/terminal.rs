@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// Control, bidirectional and zero-width characters as visible escapes (`\u{202e}`), the rest as it is.
 #[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }

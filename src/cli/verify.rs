@@ -9,7 +9,7 @@ use crate::wal;
 
 /// Checks a data directory byte by byte, offline and read-only. Example: wardline verify --data-dir data
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(super) struct Verify {
     /// Data directory.
     #[arg(long, default_value = "data")]
     data_dir: PathBuf,
@@ -26,8 +26,16 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
             damage.kind,
             damage.first.0,
             damage.end.0,
-            if damage.is_known { " (a recorded gap)" } else { "" },
+            if damage.is_known {
+                " (a recorded gap)"
+            } else {
+                ""
+            },
         ));
     }
-    Ok(if report.is_sound() { Exit::Ok } else { Exit::Findings })
+    Ok(if report.is_sound() {
+        Exit::Ok
+    } else {
+        Exit::Findings
+    })
 }

@@ -7,7 +7,7 @@ use super::{Exit, Server, output};
 
 /// Prints the version.
 #[derive(Debug, Args)]
-pub struct Version {
+pub(super) struct Version {
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -15,16 +15,23 @@ pub struct Version {
 
 /// Asks a server whether it is ready; exit code 0 or 5. Example: wardline health
 #[derive(Debug, Args)]
-pub struct Health {
+pub(super) struct Health {
     #[command(flatten)]
     server: Server,
 }
 
 pub(super) fn run(version: &Version) -> anyhow::Result<Exit> {
     let number = env!("CARGO_PKG_VERSION");
-    let store = if cfg!(feature = "store-sled") { "sled" } else { "redb" };
+    let store = if cfg!(feature = "store-sled") {
+        "sled"
+    } else {
+        "redb"
+    };
     if version.json {
-        output::emit(&format!("{}\n", serde_json::json!({"version": number, "store": store})))?;
+        output::emit(&format!(
+            "{}\n",
+            serde_json::json!({"version": number, "store": store})
+        ))?;
     } else {
         output::emit(&format!("wardline {number}\n"))?;
     }

@@ -43,7 +43,7 @@ impl Default for Options {
 
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// Longer than a cap.
     TooLarge {
         /// The cap.
@@ -74,7 +74,7 @@ pub struct Admission {
 
 /// Room that one body takes, given back when dropped.
 #[derive(Debug)]
-pub struct Room {
+pub(super) struct Room {
     admission: Admission,
     permit: Option<OwnedSemaphorePermit>,
     bytes: usize,
@@ -84,7 +84,7 @@ pub struct Room {
 
 /// A body that has arrived whole.
 #[derive(Debug)]
-pub struct Received {
+pub(super) struct Received {
     /// Decompressed.
     pub bytes: Vec<u8>,
     /// To be held until the events are durable.

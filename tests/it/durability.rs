@@ -12,7 +12,13 @@ use crate::harness::{Server, eventually, exchange};
 const KILLS: u64 = 20;
 
 /// Sends small batches until told to stop; remembers what was acknowledged.
-fn sender(address: String, key: String, tag: String, stop: Arc<AtomicBool>, acked: Arc<Mutex<Vec<String>>>) {
+fn sender(
+    address: String,
+    key: String,
+    tag: String,
+    stop: Arc<AtomicBool>,
+    acked: Arc<Mutex<Vec<String>>>,
+) {
     let bearer = format!("Bearer {key}");
     for number in 0.. {
         if stop.load(Ordering::SeqCst) {
@@ -23,7 +29,13 @@ fn sender(address: String, key: String, tag: String, stop: Arc<AtomicBool>, acke
             .iter()
             .map(|id| format!("{}\n", json!({"request_id": id, "message": "durability", "status": 401, "client_ip": "198.51.100.23"})))
             .collect();
-        match exchange(&address, "POST", "/api/v1/ingest", &[("authorization", &bearer)], body.as_bytes()) {
+        match exchange(
+            &address,
+            "POST",
+            "/api/v1/ingest",
+            &[("authorization", &bearer)],
+            body.as_bytes(),
+        ) {
             Ok(reply) if reply.status == 200 => acked.lock().unwrap().extend(ids),
             _ => return,
         }
@@ -42,7 +54,9 @@ fn kill_9_under_load_loses_nothing_and_doubles_nothing() {
             .map(|thread| {
                 let (address, key) = (server.address.clone(), server.key.clone());
                 let (stop, acked) = (stop.clone(), acked.clone());
-                std::thread::spawn(move || sender(address, key, format!("r{round:02}t{thread}"), stop, acked))
+                std::thread::spawn(move || {
+                    sender(address, key, format!("r{round:02}t{thread}"), stop, acked)
+                })
             })
             .collect();
         // A different moment each time, from the first milliseconds to well into index commits and checkpoints.
@@ -56,14 +70,22 @@ fn kill_9_under_load_loses_nothing_and_doubles_nothing() {
     let server = Server::start(&data);
     server.settle();
     let acked = acked.lock().unwrap().clone();
-    assert!(acked.len() > 500, "only {} events were acknowledged", acked.len());
+    assert!(
+        acked.len() > 500,
+        "only {} events were acknowledged",
+        acked.len()
+    );
     let mut found: BTreeMap<String, u32> = BTreeMap::new();
     let mut cursor = serde_json::Value::Null;
     loop {
         let ask = json!({"query": "durability", "from": "now-1d", "to": "now+1d", "limit": 1000, "cursor": cursor});
         let page = server.post("/api/v1/search", &ask).json();
         for event in page["data"].as_array().unwrap() {
-            let id = event["http.request.id"].as_str().or(event["correlation.id"].as_str()).unwrap().to_owned();
+            let id = event["http.request.id"]
+                .as_str()
+                .or(event["correlation.id"].as_str())
+                .unwrap()
+                .to_owned();
             *found.entry(id).or_default() += 1;
         }
         cursor = page["page"]["next_cursor"].clone();
@@ -74,12 +96,18 @@ fn kill_9_under_load_loses_nothing_and_doubles_nothing() {
     for id in &acked {
         assert_eq!(found.get(id), Some(&1), "{id} was acknowledged");
     }
-    assert!(found.values().all(|count| *count == 1), "an event stands twice");
+    assert!(
+        found.values().all(|count| *count == 1),
+        "an event stands twice"
+    );
     for id in acked.iter().step_by(acked.len() / 20 + 1) {
         assert_eq!(server.search(&format!("id:{id}")).len(), 1, "id:{id}");
     }
     let alerts = eventually("the burst alert", || {
-        let alerts = server.get("/api/v1/alerts?limit=100").json()["data"].as_array().unwrap().clone();
+        let alerts = server.get("/api/v1/alerts?limit=100").json()["data"]
+            .as_array()
+            .unwrap()
+            .clone();
         (!alerts.is_empty()).then_some(alerts)
     });
     let mut keys: Vec<String> = alerts
@@ -99,7 +127,14 @@ fn a_deleted_index_is_rebuilt_with_the_same_answers() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let server = Server::start(&data);
-    let lines: String = (0..500).map(|n| format!("{}\n", json!({"message": "rebuild me", "n": n, "request_id": format!("rebuild-{n:04}")}))).collect();
+    let lines: String = (0..500)
+        .map(|n| {
+            format!(
+                "{}\n",
+                json!({"message": "rebuild me", "n": n, "request_id": format!("rebuild-{n:04}")})
+            )
+        })
+        .collect();
     assert_eq!(server.ingest("", lines.as_bytes()).status, 200);
     server.settle();
     let before = server.search("rebuild");
@@ -117,7 +152,12 @@ fn sigterm_drains_and_keeps_what_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let server = Server::start(&data);
-    assert_eq!(server.ingest("", b"{\"message\":\"before the drain\"}").status, 200);
+    assert_eq!(
+        server
+            .ingest("", b"{\"message\":\"before the drain\"}")
+            .status,
+        200
+    );
     assert_eq!(server.stop(), Some(0));
     let server = Server::start(&data);
     server.settle();

@@ -31,7 +31,8 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<String> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            key.eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
         })
     }
 }
@@ -47,11 +48,25 @@ pub struct Server {
 /// An API key with these scopes, made before or beside a running server.
 pub fn create_key(data_dir: &Path, scopes: &str) -> String {
     let made = Command::new(BIN)
-        .args(["key", "create", "--scope", scopes, "--name", "test", "-o", "raw", "--data-dir"])
+        .args([
+            "key",
+            "create",
+            "--scope",
+            scopes,
+            "--name",
+            "test",
+            "-o",
+            "raw",
+            "--data-dir",
+        ])
         .arg(data_dir)
         .output()
         .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
@@ -67,12 +82,22 @@ impl Server {
         let file = data_dir.with_extension("toml");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(BIN);
-        command.arg("serve").arg("--config").arg(&file).arg("--data-dir").arg(data_dir).args(["--listen", "127.0.0.1:0"]);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .arg("--data-dir")
+            .arg(data_dir)
+            .args(["--listen", "127.0.0.1:0"]);
         Self::spawn(command, key)
     }
 
     pub fn spawn(mut command: Command, key: String) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (stderr, stdout) = (child.stderr.take().unwrap(), child.stdout.take().unwrap());
         let sink = log.clone();
@@ -95,8 +120,16 @@ impl Server {
             }
         };
         std::thread::spawn(move || for _ in lines.by_ref() {});
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Self { child, address, key, log }
+        let address = url
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .to_owned();
+        Self {
+            child,
+            address,
+            key,
+            log,
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -126,7 +159,12 @@ impl Server {
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Reply {
-        self.call("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+        self.call(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            body.to_string().as_bytes(),
+        )
     }
 
     pub fn ingest(&self, query: &str, body: &[u8]) -> Reply {
@@ -134,10 +172,17 @@ impl Server {
     }
 
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        self.try_call(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        self.try_call(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    pub fn try_call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Reply> {
+    pub fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Reply> {
         let bearer = format!("Bearer {}", self.key);
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
@@ -165,10 +210,13 @@ impl Server {
         eventually("index and rules to catch up", || {
             let metrics = self.get("/metrics").text();
             let value = |name: &str| -> Option<f64> {
-                metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+                metrics
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
             };
             let end = value("wardline_wal_end_offset")?;
-            (value("wardline_index_offset")? >= end && value("wardline_detect_offset")? >= end).then_some(())
+            (value("wardline_index_offset")? >= end && value("wardline_detect_offset")? >= end)
+                .then_some(())
         });
     }
 }
@@ -181,7 +229,10 @@ impl Drop for Server {
 }
 
 pub fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 
@@ -192,15 +243,26 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = attempt() {
             return found;
         }
-        assert!(watch.elapsed() < Duration::from_secs(20), "waited 20 s for {what}");
+        assert!(
+            watch.elapsed() < Duration::from_secs(20),
+            "waited 20 s for {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// One HTTP/1.1 exchange over a fresh connection.
-pub fn exchange(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Reply> {
+pub fn exchange(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Reply> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
-    let is_chunked = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
+    let is_chunked = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -226,7 +288,10 @@ fn parse(answer: &[u8]) -> Option<Reply> {
     let head = String::from_utf8_lossy(&answer[..split]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let mut body = answer[split + 4..].to_vec();
-    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
         body = dechunk(&body);
     }
     Some(Reply { status, head, body })
@@ -235,7 +300,10 @@ fn parse(answer: &[u8]) -> Option<Reply> {
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
-        let Ok(size) = usize::from_str_radix(String::from_utf8_lossy(&rest[..end]).trim(), 16) else { break };
+        let Ok(size) = usize::from_str_radix(String::from_utf8_lossy(&rest[..end]).trim(), 16)
+        else {
+            break;
+        };
         if size == 0 || rest.len() < end + 2 + size {
             break;
         }
@@ -288,7 +356,8 @@ impl Received {
     pub fn header(&self, name: &str) -> String {
         let found = self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            key.eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
         });
         found.unwrap_or_default()
     }
@@ -309,12 +378,23 @@ fn answer(mut stream: TcpStream, status: u16) -> Option<Received> {
             let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
             let length = head
                 .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok())
+                .find_map(|line| {
+                    line.to_ascii_lowercase()
+                        .strip_prefix("content-length:")?
+                        .trim()
+                        .parse::<usize>()
+                        .ok()
+                })
                 .unwrap_or(0);
             if bytes.len() >= split + 4 + length || read == 0 {
-                let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let reply = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
                 let _receiver_may_be_gone = stream.write_all(reply.as_bytes()).is_err();
-                return Some(Received { head, body: bytes[split + 4..].to_vec() });
+                return Some(Received {
+                    head,
+                    body: bytes[split + 4..].to_vec(),
+                });
             }
         }
         if read == 0 {

@@ -12,8 +12,16 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     let standard = base64::engine::general_purpose::STANDARD_NO_PAD;
     let mut forms = vec![
         secret.as_bytes().to_vec(),
-        secret.bytes().map(|b| format!("{b:02x}")).collect::<String>().into_bytes(),
-        secret.bytes().map(|b| format!("%{b:02X}")).collect::<String>().into_bytes(),
+        secret
+            .bytes()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+            .into_bytes(),
+        secret
+            .bytes()
+            .map(|b| format!("%{b:02X}"))
+            .collect::<String>()
+            .into_bytes(),
         secret.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         secret.chars().rev().collect::<String>().into_bytes(),
     ];
@@ -43,7 +51,8 @@ fn everything(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
         for start in memchr::memmem::find_iter(&bytes, &[0x28, 0xb5, 0x2f, 0xfd]) {
             let mut unpacked = Vec::new();
             if let Ok(decoder) = zstd::Decoder::new(&bytes[start..]) {
-                let _until_the_frame_ends = std::io::copy(&mut decoder.single_frame(), &mut unpacked).is_err();
+                let _until_the_frame_ends =
+                    std::io::copy(&mut decoder.single_frame(), &mut unpacked).is_err();
                 into.push((format!("{name}@{start}"), unpacked));
             }
         }
@@ -87,7 +96,12 @@ fn a_planted_secret_survives_nowhere() {
     let config = "[notify]\nallow_insecure = true\nallow_private_cidrs = [\"127.0.0.0/8\"]\n";
     let server = Server::start_with(&data, config);
     let receiver = Receiver::start(&[]);
-    let endpoint = server.post("/api/v1/webhooks", &json!({"url": receiver.url, "description": "leak"})).json();
+    let endpoint = server
+        .post(
+            "/api/v1/webhooks",
+            &json!({"url": receiver.url, "description": "leak"}),
+        )
+        .json();
     let mut body = String::new();
     for (number, secret) in SECRETS.iter().enumerate() {
         for carrier in carriers(number, secret) {
@@ -108,13 +122,25 @@ fn a_planted_secret_survives_nowhere() {
     // Refusals must not echo either.
     let mut said = vec![server.ingest(&format!("?format={}", SECRETS[1]), b"x").body];
     let ask = json!({"query": format!("status:[{} TO", SECRETS[0]), "from": "now-1d", "to": "now"});
-    said.push(server.post("/api/v1/keys", &json!({"name": "x", "scopes": ["search"], "password": SECRETS[0]})).body);
+    said.push(
+        server
+            .post(
+                "/api/v1/keys",
+                &json!({"name": "x", "scopes": ["search"], "password": SECRETS[0]}),
+            )
+            .body,
+    );
     let _the_caller_s_own_query_may_come_back = server.post("/api/v1/search", &ask);
     server.settle();
     let hits = server.search("");
     assert!(hits.len() >= SECRETS.len() * 10 + 40, "{}", hits.len());
     said.push(serde_json::to_vec(&hits).unwrap());
-    for path in ["/api/v1/alerts?limit=100", "/metrics", "/api/v1/sources", "/api/v1/webhooks"] {
+    for path in [
+        "/api/v1/alerts?limit=100",
+        "/metrics",
+        "/api/v1/sources",
+        "/api/v1/webhooks",
+    ] {
         said.push(server.get(path).body);
     }
     for received in receiver.wait_for(1) {
@@ -123,11 +149,24 @@ fn a_planted_secret_survives_nowhere() {
     let log = server.log.clone();
     server.kill();
     said.push(log.lock().unwrap().clone().into_bytes());
-    let mut places: Vec<(String, Vec<u8>)> = said.into_iter().enumerate().map(|(n, bytes)| (format!("answer {n}"), bytes)).collect();
+    let mut places: Vec<(String, Vec<u8>)> = said
+        .into_iter()
+        .enumerate()
+        .map(|(n, bytes)| (format!("answer {n}"), bytes))
+        .collect();
     everything(&data, &mut places);
-    assert!(places.iter().any(|(name, bytes)| name.contains(".seg@") && holds(bytes, b"leak-alert-")), "frames are unpacked");
+    assert!(
+        places
+            .iter()
+            .any(|(name, bytes)| name.contains(".seg@") && holds(bytes, b"leak-alert-")),
+        "frames are unpacked"
+    );
     let mut problems = Vec::new();
-    let webhook_secret = endpoint["secret"].as_str().unwrap().trim_start_matches("whsec_").to_owned();
+    let webhook_secret = endpoint["secret"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("whsec_")
+        .to_owned();
     for secret in SECRETS.iter().copied().chain([webhook_secret.as_str()]) {
         for (form, needle) in forms(secret).iter().enumerate() {
             for (name, bytes) in &places {
@@ -137,5 +176,10 @@ fn a_planted_secret_survives_nowhere() {
             }
         }
     }
-    assert!(problems.is_empty(), "{} leaks:\n{}", problems.len(), problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} leaks:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
 }

@@ -25,27 +25,78 @@ const RIMS: &[&str] = &["config", "app", "cli", "main", "lib"];
 
 /// Who may name a crate: (pattern, the only places it may stand in, why).
 const ONLY_HERE: &[(&str, &[&str], &str)] = &[
-    ("redb::", &["src/store/engine/"], "the key-value engine stays behind its seam"),
-    ("sled::", &["src/store/engine/"], "the key-value engine stays behind its seam"),
+    (
+        "redb::",
+        &["src/store/engine/"],
+        "the key-value engine stays behind its seam",
+    ),
+    (
+        "sled::",
+        &["src/store/engine/"],
+        "the key-value engine stays behind its seam",
+    ),
     ("tantivy::", &["src/index/"], "the index can be replaced"),
-    ("reqwest::", &["src/notify/egress.rs"], "one HTTP client, behind the egress guard"),
+    (
+        "reqwest::",
+        &["src/notify/egress.rs"],
+        "one HTTP client, behind the egress guard",
+    ),
     ("axum::", &["src/api/", "src/ingest/"], "HTTP is a rim"),
-    ("hyper::", &["src/api/", "src/ingest/", "src/notify/"], "HTTP is a rim"),
-    ("maxminddb::", &["src/pipeline/"], "one reader of address databases"),
+    (
+        "hyper::",
+        &["src/api/", "src/ingest/", "src/notify/"],
+        "HTTP is a rim",
+    ),
+    (
+        "maxminddb::",
+        &["src/pipeline/"],
+        "one reader of address databases",
+    ),
     ("SystemTime::now", &["src/clock.rs"], "time is an input"),
     ("Instant::now", &["src/clock.rs"], "time is an input"),
     ("Utc::now", &["src/clock.rs"], "time is an input"),
-    ("tokio::spawn", &["src/tasks.rs"], "everything that runs is supervised"),
-    ("spawn_blocking", &["src/tasks.rs"], "everything that runs is supervised"),
+    (
+        "tokio::spawn",
+        &["src/tasks.rs"],
+        "everything that runs is supervised",
+    ),
+    (
+        "spawn_blocking",
+        &["src/tasks.rs"],
+        "everything that runs is supervised",
+    ),
     ("unbounded_channel", &[], "every queue has a bound"),
-    ("println!", &["src/cli/", "src/main.rs", "web/build.rs", "detections/build.rs"], "data on stdout is a command's job"),
-    ("process::exit", &["src/main.rs"], "only main ends the process"),
-    ("GzDecoder", &["src/ingest/inflate.rs"], "raw decoders have no cap"),
-    ("clap::", &["src/cli/", "src/main.rs"], "flags are the command line's"),
+    (
+        "println!",
+        &[
+            "src/cli/",
+            "src/main.rs",
+            "web/build.rs",
+            "detections/build.rs",
+        ],
+        "data on stdout is a command's job",
+    ),
+    (
+        "process::exit",
+        &["src/main.rs"],
+        "only main ends the process",
+    ),
+    (
+        "GzDecoder",
+        &["src/ingest/inflate.rs"],
+        "raw decoders have no cap",
+    ),
+    (
+        "clap::",
+        &["src/cli/", "src/main.rs"],
+        "flags are the command line's",
+    ),
 ];
 
-const EMPTY_NAMES: &[&str] =
-    &["util", "utils", "common", "helper", "helpers", "misc", "manager", "managers", "service", "services"];
+const EMPTY_NAMES: &[&str] = &[
+    "util", "utils", "common", "helper", "helpers", "misc", "manager", "managers", "service",
+    "services",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -64,7 +115,11 @@ fn files(dir: &str, endings: &[&str]) -> Vec<(String, String)> {
                     open.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
-                let relative = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                let relative = path
+                    .strip_prefix(root())
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
                 found.push((relative, std::fs::read_to_string(&path).unwrap_or_default()));
             }
         }
@@ -74,11 +129,19 @@ fn files(dir: &str, endings: &[&str]) -> Vec<(String, String)> {
 }
 
 fn rust() -> Vec<(String, String)> {
-    ["src", "parsers/src", "detections/src", "web/src"].iter().flat_map(|dir| files(dir, &[".rs"])).collect()
+    ["src", "parsers/src", "detections/src", "web/src"]
+        .iter()
+        .flat_map(|dir| files(dir, &[".rs"]))
+        .collect()
 }
 
 fn fail(problems: &[String]) {
-    assert!(problems.is_empty(), "{} problem(s):\n{}", problems.len(), problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} problem(s):\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
 }
 
 /// The part of a file before its tests, comments cut off, line by line.
@@ -117,11 +180,27 @@ fn functions_stay_small() {
         for (index, line) in text.lines().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let word = line.trim_start();
-            let begins = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn ", "pub async fn "];
-            if start.is_none() && begins.iter().any(|begin| word.starts_with(begin)) && !word.ends_with(';') {
-                start = Some((index, indent, word.split('(').next().unwrap_or(word).to_owned()));
+            let begins = [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "async fn ",
+                "pub async fn ",
+            ];
+            if start.is_none()
+                && begins.iter().any(|begin| word.starts_with(begin))
+                && !word.ends_with(';')
+            {
+                start = Some((
+                    index,
+                    indent,
+                    word.split('(').next().unwrap_or(word).to_owned(),
+                ));
             }
-            let Some((from, at, name)) = &start else { continue };
+            let Some((from, at, name)) = &start else {
+                continue;
+            };
             if indent == *at && word.starts_with('}') {
                 let lines = index - from + 1;
                 if lines > FUNCTION_LINES_MAX + 2 {
@@ -146,9 +225,15 @@ fn imports_go_down() {
     let mut problems = Vec::new();
     for (path, text) in files("src", &[".rs"]) {
         let inside = path.trim_start_matches("src/");
-        let me = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+        let me = inside
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(".rs");
         let Some(my_floor) = floor_of.get(me) else {
-            problems.push(format!("{path}: module `{me}` has no floor; give it one in tests/it/tidy.rs"));
+            problems.push(format!(
+                "{path}: module `{me}` has no floor; give it one in tests/it/tidy.rs"
+            ));
             continue;
         };
         if is_test_file(&path) {
@@ -156,15 +241,22 @@ fn imports_go_down() {
         }
         for (number, line) in product_lines(&text) {
             for part in line.split("crate::").skip(1) {
-                let module: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                let Some(floor) = floor_of.get(module.as_str()) else { continue };
+                let module: String = part
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                let Some(floor) = floor_of.get(module.as_str()) else {
+                    continue;
+                };
                 let is_sibling_rim = RIMS.contains(&me);
                 if module != me && (floor > my_floor || (floor == my_floor && !is_sibling_rim)) {
                     // The clock speaks in timestamps of the model: the one word both need.
                     if me == "clock" && module == "model" {
                         continue;
                     }
-                    problems.push(format!("{path}:{number}: {me} (floor {my_floor}) uses {module} (floor {floor})"));
+                    problems.push(format!(
+                        "{path}:{number}: {me} (floor {my_floor}) uses {module} (floor {floor})"
+                    ));
                 }
             }
         }
@@ -181,14 +273,18 @@ fn each_thing_stands_in_its_place() {
         }
         for (number, line) in product_lines(&text) {
             for (pattern, places, why) in ONLY_HERE {
-                let Some(at) = line.find(pattern) else { continue };
+                let Some(at) = line.find(pattern) else {
+                    continue;
+                };
                 // `wardline::clap::x` or `eprintln!` are other names that end alike.
                 let before = line[..at].chars().next_back();
                 if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
                     continue;
                 }
                 if !places.iter().any(|place| path.starts_with(place)) {
-                    problems.push(format!("{path}:{number}: `{pattern}` belongs in {places:?}: {why}"));
+                    problems.push(format!(
+                        "{path}:{number}: `{pattern}` belongs in {places:?}: {why}"
+                    ));
                 }
             }
         }
@@ -204,9 +300,18 @@ fn routes_exist_only_through_their_spec() {
             continue;
         }
         for (number, line) in product_lines(&text) {
-            for call in [".route(", ".route_service(", ".nest(", ".nest_service(", ".fallback_service(", "MethodRouter"] {
+            for call in [
+                ".route(",
+                ".route_service(",
+                ".nest(",
+                ".nest_service(",
+                ".fallback_service(",
+                "MethodRouter",
+            ] {
                 if line.contains(call) {
-                    problems.push(format!("{path}:{number}: `{call}`: add a RouteSpec in place of it"));
+                    problems.push(format!(
+                        "{path}:{number}: `{call}`: add a RouteSpec in place of it"
+                    ));
                 }
             }
         }
@@ -232,7 +337,12 @@ fn leaf_crates_know_nothing_of_the_house() {
 #[test]
 fn every_dependency_says_why() {
     let mut problems = Vec::new();
-    for manifest in ["Cargo.toml", "parsers/Cargo.toml", "detections/Cargo.toml", "web/Cargo.toml"] {
+    for manifest in [
+        "Cargo.toml",
+        "parsers/Cargo.toml",
+        "detections/Cargo.toml",
+        "web/Cargo.toml",
+    ] {
         let text = std::fs::read_to_string(root().join(manifest)).unwrap();
         let mut in_dependencies = false;
         let mut has_reason = false;
@@ -258,7 +368,10 @@ fn every_dependency_says_why() {
 fn the_lock_stays_lean() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let packages = lock.matches("[[package]]").count();
-    assert!(packages <= LOCKED_PACKAGES_MAX, "{packages} locked packages, at most {LOCKED_PACKAGES_MAX}");
+    assert!(
+        packages <= LOCKED_PACKAGES_MAX,
+        "{packages} locked packages, at most {LOCKED_PACKAGES_MAX}"
+    );
 }
 
 #[test]
@@ -281,7 +394,15 @@ fn no_lint_is_allowed_and_nothing_is_left_to_do() {
     let mut problems = Vec::new();
     for (path, text) in rust() {
         for (number, line) in text.lines().enumerate() {
-            for word in ["#[allow", "#![allow", "todo!(", "unimplemented!(", "TODO", "FIXME", "#[ignore"] {
+            for word in [
+                "#[allow",
+                "#![allow",
+                "todo!(",
+                "unimplemented!(",
+                "TODO",
+                "FIXME",
+                "#[ignore",
+            ] {
                 if line.contains(word) {
                     problems.push(format!("{path}:{}: {word}", number + 1));
                 }
@@ -298,7 +419,9 @@ fn every_rule_carries_its_tests() {
     for (path, text) in files("detections/rules", &[".yml"]) {
         rules += 1;
         if !text.contains("tests:") || !text.contains("alerts: 0") || !text.contains("alerts: 1") {
-            problems.push(format!("{path}: needs a test that alerts and one that does not"));
+            problems.push(format!(
+                "{path}: needs a test that alerts and one that does not"
+            ));
         }
     }
     if rules == 0 {
@@ -313,10 +436,16 @@ fn every_bound_of_the_options_is_documented_in_the_default_configuration() {
     let mut problems = Vec::new();
     for (path, text) in files("src", &[".rs"]) {
         for (number, line) in product_lines(&text) {
-            let Some(rest) = line.trim_start().strip_prefix("pub ") else { continue };
-            let Some((name, _)) = rest.split_once(':') else { continue };
+            let Some(rest) = line.trim_start().strip_prefix("pub ") else {
+                continue;
+            };
+            let Some((name, _)) = rest.split_once(':') else {
+                continue;
+            };
             if name.ends_with("_max") && !name.contains(' ') && !defaults.contains(name) {
-                problems.push(format!("{path}:{number}: `{name}` is not in src/config.default.toml"));
+                problems.push(format!(
+                    "{path}:{number}: `{name}` is not in src/config.default.toml"
+                ));
             }
         }
     }

@@ -28,23 +28,38 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
     let client = Arc::new(Client::new(&ingest.server)?);
     let mut load = Load::new(ingest.seed, Clock::System.now());
     let (bodies, bytes) = prepare(&mut load, ingest.events, ingest.batch.max(1));
-    output::tell(&format!("prepared {} requests, {} MB", bodies.len(), bytes / 1_000_000));
+    output::tell(&format!(
+        "prepared {} requests, {} MB",
+        bodies.len(),
+        bytes / 1_000_000
+    ));
     let before = server::read(&client).await?;
-    let (outcome, probes) = (Arc::new(Mutex::new(Outcome::default())), Arc::new(Mutex::new(Vec::new())));
+    let (outcome, probes) = (
+        Arc::new(Mutex::new(Outcome::default())),
+        Arc::new(Mutex::new(Vec::new())),
+    );
     let queue = Arc::new(Mutex::new(bodies));
     let tasks = Tasks::new();
     let probing = Tasks::new();
     let watch = Stopwatch::start();
-    probing.spawn("probe", probe(client.clone(), probes.clone(), probing.clone()));
+    probing.spawn(
+        "probe",
+        probe(client.clone(), probes.clone(), probing.clone()),
+    );
     for _ in 0..ingest.connections.max(1) {
-        tasks.spawn("sender", sender(client.clone(), queue.clone(), outcome.clone()));
+        tasks.spawn(
+            "sender",
+            sender(client.clone(), queue.clone(), outcome.clone()),
+        );
     }
     tasks.drained().await;
     let acknowledged = watch.elapsed();
     let target = before.log_end + ingest.events as f64;
     let after = loop {
         let now = server::read(&client).await?;
-        if (now.index_offset >= target && now.detect_offset >= target) || watch.elapsed() > Duration::from_secs(1800) {
+        if (now.index_offset >= target && now.detect_offset >= target)
+            || watch.elapsed() > Duration::from_secs(1800)
+        {
             break now;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -73,7 +88,11 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
         "ingest_to_searchable": latency(probes),
     });
     output::emit(&format!("{report}\n"))?;
-    Ok(if outcome.accepted == ingest.events { Exit::Ok } else { Exit::Failed })
+    Ok(if outcome.accepted == ingest.events {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
 }
 
 fn prepare(load: &mut Load, events: u64, batch: u64) -> (VecDeque<Vec<u8>>, usize) {
@@ -91,14 +110,25 @@ fn prepare(load: &mut Load, events: u64, batch: u64) -> (VecDeque<Vec<u8>>, usiz
     (bodies, bytes)
 }
 
-async fn sender(client: Arc<Client>, queue: Arc<Mutex<VecDeque<Vec<u8>>>>, outcome: Arc<Mutex<Outcome>>) {
+async fn sender(
+    client: Arc<Client>,
+    queue: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    outcome: Arc<Mutex<Outcome>>,
+) {
     loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let next = queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
         let Some(body) = next else { return };
         for _attempt in 0..60 {
             let watch = Stopwatch::start();
             let response = client.raw(PATH, "application/x-ndjson", body.clone()).await;
-            if outcome.lock().unwrap_or_else(PoisonError::into_inner).take(response, watch.elapsed()) {
+            if outcome
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(response, watch.elapsed())
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -130,18 +160,41 @@ async fn probe(client: Arc<Client>, found: Arc<Mutex<Vec<Duration>>>, tasks: Tas
         }
         let id = format!("probe-{stamp:x}-{number}");
         let event = json!({"timestamp": Clock::System.now().to_rfc3339(), "request_id": id, "message": "bench probe"});
-        let sent = client.raw("/api/v1/ingest?format=json&source=bench-probe", "application/json", event.to_string().into_bytes()).await;
+        let sent = client
+            .raw(
+                "/api/v1/ingest?format=json&source=bench-probe",
+                "application/json",
+                event.to_string().into_bytes(),
+            )
+            .await;
         if !sent.is_ok_and(|response| response.status == 200) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         }
         let watch = Stopwatch::start();
-        let ask = json!({"query": format!("id:{id}"), "from": "now-1d", "to": "now+1d", "limit": 1}).to_string();
+        let ask =
+            json!({"query": format!("id:{id}"), "from": "now-1d", "to": "now+1d", "limit": 1})
+                .to_string();
         while watch.elapsed() < Duration::from_secs(30) && !shutdown.is_requested() {
-            let answer = client.raw("/api/v1/search", "application/json", ask.clone().into_bytes()).await;
-            let hits = answer.ok().and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
-            if hits.as_ref().and_then(|page| page.get("data")?.as_array()).is_some_and(|data| !data.is_empty()) {
-                found.lock().unwrap_or_else(PoisonError::into_inner).push(watch.elapsed());
+            let answer = client
+                .raw(
+                    "/api/v1/search",
+                    "application/json",
+                    ask.clone().into_bytes(),
+                )
+                .await;
+            let hits = answer
+                .ok()
+                .and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
+            if hits
+                .as_ref()
+                .and_then(|page| page.get("data")?.as_array())
+                .is_some_and(|data| !data.is_empty())
+            {
+                found
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(watch.elapsed());
                 break;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -11,7 +11,7 @@ use super::{Exit, Server};
 
 /// Measures a running server. Example: wardline bench ingest --events 1000000 --key-file key
 #[derive(Debug, Subcommand)]
-pub enum Bench {
+pub(super) enum Bench {
     /// Sends events as fast as the server takes them, then waits until all are searchable.
     Ingest(Ingest),
     /// Asks the questions of an investigation over and over.
@@ -20,7 +20,7 @@ pub enum Bench {
 
 /// How to load.
 #[derive(Debug, Args)]
-pub struct Ingest {
+pub(super) struct Ingest {
     /// Events to send.
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
@@ -39,7 +39,7 @@ pub struct Ingest {
 
 /// How to ask.
 #[derive(Debug, Args)]
-pub struct Search {
+pub(super) struct Search {
     /// How often each question is asked.
     #[arg(long, default_value_t = 200)]
     repeat: u64,
@@ -64,7 +64,9 @@ pub(super) async fn run(bench: Bench) -> anyhow::Result<Exit> {
 fn quantile_ms(sorted: &[std::time::Duration], q: f64) -> f64 {
     let last = sorted.len().saturating_sub(1) as f64;
     let at = (last * q).round() as usize;
-    sorted.get(at).map_or(0.0, |took| (took.as_secs_f64() * 1e6).round() / 1e3)
+    sorted
+        .get(at)
+        .map_or(0.0, |took| (took.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 /// p50 and p99 as JSON.

@@ -16,10 +16,14 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     let mut missing = 0;
     for id in &ids {
         let watch = Stopwatch::start();
-        let ask = json!({"query": format!("id:{id}"), "from": "now-30d", "to": "now+1d", "limit": 100});
+        let ask =
+            json!({"query": format!("id:{id}"), "from": "now-30d", "to": "now+1d", "limit": 100});
         let answer = client.post("/api/v1/search", &ask).await?;
         lookups.push(watch.elapsed());
-        let found = answer.ok().and_then(|page| page.get("data")?.as_array().map(Vec::len)).unwrap_or(0);
+        let found = answer
+            .ok()
+            .and_then(|page| page.get("data")?.as_array().map(Vec::len))
+            .unwrap_or(0);
         missing += usize::from(found == 0);
     }
     report.insert("lookup".into(), latency(lookups));
@@ -27,7 +31,9 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     let mut stories = Vec::new();
     for id in &ids {
         let watch = Stopwatch::start();
-        let story = client.get(&format!("/api/v1/requests/{}", segment(id))).await?;
+        let story = client
+            .get(&format!("/api/v1/requests/{}", segment(id)))
+            .await?;
         stories.push(watch.elapsed());
         if story.is_err() {
             return Ok(Exit::Failed);
@@ -50,19 +56,35 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
 }
 
 fn questions() -> Vec<(&'static str, &'static str, Value)> {
-    let newest = |query: &str| json!({"query": query, "from": "now-1d", "to": "now+1d", "limit": 100});
-    let aggregate = |aggs: Value| json!({"query": "", "from": "now-1d", "to": "now+1d", "aggs": aggs});
+    let newest =
+        |query: &str| json!({"query": query, "from": "now-1d", "to": "now+1d", "limit": 100});
+    let aggregate =
+        |aggs: Value| json!({"query": "", "from": "now-1d", "to": "now+1d", "aggs": aggs});
     vec![
         ("newest_100", "/api/v1/search", newest("")),
-        ("newest_100_common_word", "/api/v1/search", newest("completed")),
+        (
+            "newest_100_common_word",
+            "/api/v1/search",
+            newest("completed"),
+        ),
         ("newest_100_rare_word", "/api/v1/search", newest("rejected")),
-        ("newest_100_three_fields", "/api/v1/search", newest("service:payments method:POST status:>=400")),
+        (
+            "newest_100_three_fields",
+            "/api/v1/search",
+            newest("service:payments method:POST status:>=400"),
+        ),
         (
             "histogram_1m_by_status",
             "/api/v1/aggregate",
-            aggregate(json!({"h": {"histogram": {"interval": "1m", "split": "http.response.status_code"}}})),
+            aggregate(
+                json!({"h": {"histogram": {"interval": "1m", "split": "http.response.status_code"}}}),
+            ),
         ),
-        ("top_10_users", "/api/v1/aggregate", aggregate(json!({"t": {"terms": {"field": "user.id", "size": 10}}}))),
+        (
+            "top_10_users",
+            "/api/v1/aggregate",
+            aggregate(json!({"t": {"terms": {"field": "user.id", "size": 10}}})),
+        ),
     ]
 }
 

@@ -21,7 +21,13 @@ pub(super) async fn read(client: &Client) -> anyhow::Result<Reading> {
     let value = |name: &str| -> anyhow::Result<f64> {
         response
             .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+            .find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(' ')?
+                    .trim()
+                    .parse()
+                    .ok()
+            })
             .with_context(|| format!("the server's metrics have no {name}"))
     };
     Ok(Reading {

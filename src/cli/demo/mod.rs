@@ -30,7 +30,7 @@ const SPAN: i64 = 900 * SECOND;
 
 /// Starts a server with its own keys, traffic and attacks. Example: wardline demo
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// Where to listen; loopback only.
     #[arg(long, default_value = "127.0.0.1:8321")]
     listen: SocketAddr,
@@ -61,12 +61,20 @@ impl Drop for Home {
 
 pub(super) async fn run(demo: Demo) -> anyhow::Result<Exit> {
     if !demo.listen.ip().is_loopback() {
-        output::tell("error: the demo listens on loopback only; use wardline serve for other addresses");
+        output::tell(
+            "error: the demo listens on loopback only; use wardline serve for other addresses",
+        );
         return Ok(Exit::Usage);
     }
     let home = match &demo.data_dir {
-        Some(dir) => Home { dir: dir.clone(), is_ours: false },
-        None => Home { dir: std::env::temp_dir().join(format!("wardline-demo-{}", std::process::id())), is_ours: true },
+        Some(dir) => Home {
+            dir: dir.clone(),
+            is_ours: false,
+        },
+        None => Home {
+            dir: std::env::temp_dir().join(format!("wardline-demo-{}", std::process::id())),
+            is_ours: true,
+        },
     };
     let running = start(&demo, &home).await?;
     let outcome = run_on(&demo, &running).await;
@@ -87,8 +95,12 @@ async fn run_on(demo: &Demo, running: &Running) -> anyhow::Result<Exit> {
     let key = running.create_admin_key("demo").await?;
     let client = Client::with_key(&running.url, &key, None)?;
     let receiver = Receiver::start(running.tasks()).await?;
-    let endpoint = client.post("/api/v1/webhooks", &receiver.registration()).await?;
-    let secret = endpoint.ok().and_then(|made| Some(made.get("secret")?.as_str()?.to_owned()));
+    let endpoint = client
+        .post("/api/v1/webhooks", &receiver.registration())
+        .await?;
+    let secret = endpoint
+        .ok()
+        .and_then(|made| Some(made.get("secret")?.as_str()?.to_owned()));
     receiver.trust(secret.context("the demo's webhook could not be registered")?);
     let watch = Stopwatch::start();
     let end = Clock::System.now();
@@ -97,7 +109,11 @@ async fn run_on(demo: &Demo, running: &Running) -> anyhow::Result<Exit> {
     let found = summary::wait(&client, &planned, lines.len() as u64, &receiver).await?;
     if demo.once {
         summary::print(&found, lines.len(), bytes, watch.elapsed());
-        return Ok(if found.is_complete() { Exit::Ok } else { Exit::Failed });
+        return Ok(if found.is_complete() {
+            Exit::Ok
+        } else {
+            Exit::Failed
+        });
     }
     welcome(running, &key, &found).await?;
     live(demo, &client, end).await
@@ -109,7 +125,11 @@ fn seeded(end: Timestamp) -> (Vec<Line>, Vec<Attack>) {
     let planned = attacks(SEED, start);
     let mut lines = history(SEED, start);
     let per_second = BENIGN_LINES as f64 / (SPAN / SECOND) as f64;
-    lines.extend(Benign::new(SEED, start, per_second).take(BENIGN_LINES).filter(|line| line.at <= end));
+    lines.extend(
+        Benign::new(SEED, start, per_second)
+            .take(BENIGN_LINES)
+            .filter(|line| line.at <= end),
+    );
     lines.extend(planned.iter().flat_map(|attack| attack.lines.clone()));
     lines.sort_by_key(|line| line.at);
     (lines, planned)
@@ -126,7 +146,13 @@ async fn send(client: &Client, lines: &[Line]) -> anyhow::Result<usize> {
             body.push('\n');
         }
         bytes += body.len();
-        let sent = client.send("/api/v1/ingest?format=json&source=demo", "application/x-ndjson", body.into_bytes()).await?;
+        let sent = client
+            .send(
+                "/api/v1/ingest?format=json&source=demo",
+                "application/x-ndjson",
+                body.into_bytes(),
+            )
+            .await?;
         anyhow::ensure!(sent.is_ok(), "the demo's traffic was refused");
     }
     Ok(bytes)
@@ -163,7 +189,11 @@ async fn live(demo: &Demo, client: &Client, from: Timestamp) -> anyhow::Result<E
         let now = Clock::System.now();
         if now >= next_attacks {
             rounds += 1;
-            waiting.extend(attacks(SEED.wrapping_add(rounds), now).into_iter().flat_map(|attack| attack.lines));
+            waiting.extend(
+                attacks(SEED.wrapping_add(rounds), now)
+                    .into_iter()
+                    .flat_map(|attack| attack.lines),
+            );
             waiting.sort_by_key(|line| line.at);
             next_attacks = Timestamp(now.0 + 900 * SECOND);
         }

@@ -57,12 +57,19 @@ impl Receiver {
     }
 
     pub(super) fn trust(&self, secret: String) {
-        *self.seen.secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+        *self
+            .seen
+            .secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(secret);
     }
 
     /// Deliveries with a valid signature, and others.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.seen.verified.load(Ordering::Relaxed), self.seen.wrong.load(Ordering::Relaxed))
+        (
+            self.seen.verified.load(Ordering::Relaxed),
+            self.seen.wrong.load(Ordering::Relaxed),
+        )
     }
 }
 
@@ -72,7 +79,9 @@ async fn serve(mut stream: TcpStream, seen: &Seen) -> std::io::Result<()> {
         if stream.read_buf(&mut bytes).await? == 0 || bytes.len() > REQUEST_BYTES_MAX {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let Some(split) = memchr::memmem::find(&bytes, b"\r\n\r\n") else { continue };
+        let Some(split) = memchr::memmem::find(&bytes, b"\r\n\r\n") else {
+            continue;
+        };
         let head = String::from_utf8_lossy(bytes.get(..split).unwrap_or_default()).into_owned();
         let body = bytes.get(split + 4..).unwrap_or_default();
         let length: usize = header(&head, "content-length").parse().unwrap_or(0);
@@ -80,13 +89,31 @@ async fn serve(mut stream: TcpStream, seen: &Seen) -> std::io::Result<()> {
             break (head, body.to_vec());
         }
     };
-    let secret = seen.secret.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
-    let signed = (header(&head, "webhook-id"), header(&head, "webhook-timestamp"), header(&head, "webhook-signature"));
+    let secret = seen
+        .secret
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+        .unwrap_or_default();
+    let signed = (
+        header(&head, "webhook-id"),
+        header(&head, "webhook-timestamp"),
+        header(&head, "webhook-signature"),
+    );
     let secrets: Vec<Secret> = Secret::parse(&secret).into_iter().collect();
     let is_valid = verify(&secrets, signed, &body, Clock::System.now()).is_ok();
-    let (counter, status) = if is_valid { (&seen.verified, "204 No Content") } else { (&seen.wrong, "401 Unauthorized") };
+    let (counter, status) = if is_valid {
+        (&seen.verified, "204 No Content")
+    } else {
+        (&seen.wrong, "401 Unauthorized")
+    };
     counter.fetch_add(1, Ordering::Relaxed);
-    stream.write_all(format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").as_bytes()).await
+    stream
+        .write_all(
+            format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                .as_bytes(),
+        )
+        .await
 }
 
 fn header<'h>(head: &'h str, name: &str) -> &'h str {

@@ -32,12 +32,19 @@ pub(super) struct Found {
 impl Found {
     /// Every event searchable, every attack alerted on, every alert delivered with a valid signature.
     pub(super) fn is_complete(&self) -> bool {
-        self.rows.iter().all(|row| row.alert.is_some()) && self.delivered >= self.alerts as u64 && self.wrong_signatures == 0
+        self.rows.iter().all(|row| row.alert.is_some())
+            && self.delivered >= self.alerts as u64
+            && self.wrong_signatures == 0
     }
 }
 
 /// Asks the server until everything is there, or the time is up.
-pub(super) async fn wait(client: &Client, planned: &[Attack], sent: u64, receiver: &Receiver) -> anyhow::Result<Found> {
+pub(super) async fn wait(
+    client: &Client,
+    planned: &[Attack],
+    sent: u64,
+    receiver: &Receiver,
+) -> anyhow::Result<Found> {
     let watch = Stopwatch::start();
     loop {
         let found = look(client, planned, receiver).await?;
@@ -49,22 +56,66 @@ pub(super) async fn wait(client: &Client, planned: &[Attack], sent: u64, receive
 }
 
 async fn look(client: &Client, planned: &[Attack], receiver: &Receiver) -> anyhow::Result<Found> {
-    let total = |page: &Value| page.pointer("/stats/total").and_then(Value::as_u64).unwrap_or(0);
+    let total = |page: &Value| {
+        page.pointer("/stats/total")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    };
     let search = |query: &str| json!({"query": query, "from": "now-90d", "to": "now+1d", "limit": 1, "count": true});
-    let all = client.post("/api/v1/search", &search("")).await?.unwrap_or_default();
-    let redacted = client.post("/api/v1/search", &search("redaction.count:>=1")).await?.unwrap_or_default();
-    let listed = client.get("/api/v1/alerts?limit=200").await?.unwrap_or_default();
-    let alerts = listed.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
-    let title = |alert: &Value| alert.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let all = client
+        .post("/api/v1/search", &search(""))
+        .await?
+        .unwrap_or_default();
+    let redacted = client
+        .post("/api/v1/search", &search("redaction.count:>=1"))
+        .await?
+        .unwrap_or_default();
+    let listed = client
+        .get("/api/v1/alerts?limit=200")
+        .await?
+        .unwrap_or_default();
+    let alerts = listed
+        .get("data")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let title = |alert: &Value| {
+        alert
+            .get("title")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let rows = planned
         .iter()
-        .map(|attack| Row { name: attack.name, alert: alerts.iter().map(title).find(|title| title.contains(attack.seen_as)) })
+        .map(|attack| Row {
+            name: attack.name,
+            alert: alerts
+                .iter()
+                .map(title)
+                .find(|title| title.contains(attack.seen_as)),
+        })
         .collect();
     let example_id = alerts.iter().find_map(|alert| {
-        Some(alert.get("correlation_ids")?.as_array()?.first()?.as_str()?.to_owned())
+        Some(
+            alert
+                .get("correlation_ids")?
+                .as_array()?
+                .first()?
+                .as_str()?
+                .to_owned(),
+        )
     });
     let (delivered, wrong_signatures) = receiver.counts();
-    Ok(Found { events: total(&all), alerts: alerts.len(), example_id, rows, secrets: total(&redacted), delivered, wrong_signatures })
+    Ok(Found {
+        events: total(&all),
+        alerts: alerts.len(),
+        example_id,
+        rows,
+        secrets: total(&redacted),
+        delivered,
+        wrong_signatures,
+    })
 }
 
 pub(super) fn print(found: &Found, sent: usize, bytes: usize, took: Duration) {

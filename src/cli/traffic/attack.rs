@@ -18,9 +18,36 @@ pub struct Attack {
 const SECOND: i64 = 1_000_000_000;
 
 const PROBES: &[&str] = &[
-    ".env", ".git/config", "wp-login.php", "admin", "phpmyadmin", "actuator/env", "server-status", "backup.zip", "api/debug",
-    "console", "config.json", ".aws/credentials", "swagger.json", "graphql", "v1/internal", "v2/admin", "old", "test", "dump.sql",
-    "id_rsa", "api/v0/users", "metrics", "debug/pprof", "jenkins", "solr", "manager/html", "cgi-bin/test", "owa", "ecp", "shell",
+    ".env",
+    ".git/config",
+    "wp-login.php",
+    "admin",
+    "phpmyadmin",
+    "actuator/env",
+    "server-status",
+    "backup.zip",
+    "api/debug",
+    "console",
+    "config.json",
+    ".aws/credentials",
+    "swagger.json",
+    "graphql",
+    "v1/internal",
+    "v2/admin",
+    "old",
+    "test",
+    "dump.sql",
+    "id_rsa",
+    "api/v0/users",
+    "metrics",
+    "debug/pprof",
+    "jenkins",
+    "solr",
+    "manager/html",
+    "cgi-bin/test",
+    "owa",
+    "ecp",
+    "shell",
 ];
 
 struct Actor<'a> {
@@ -65,7 +92,11 @@ fn login(random: &mut Random, at: i64, actor: &Actor<'_>, name: &str, status: u1
         path: "/v1/login".to_owned(),
         route: "/v1/login",
         status,
-        message: if status == 200 { "login succeeded" } else { "login failed" },
+        message: if status == 200 {
+            "login succeeded"
+        } else {
+            "login failed"
+        },
         more: format!(r#","username":"{name}""#),
     };
     line(random, at, actor, step)
@@ -88,63 +119,143 @@ pub fn attacks(seed: u64, start: Timestamp) -> Vec<Attack> {
 
 fn object_enumeration(random: &mut Random, at: i64) -> Attack {
     let (user, ip) = user(23);
-    let actor = Actor { ip: &ip, user: &user, agent: "python-requests/2.32.3" };
+    let actor = Actor {
+        ip: &ip,
+        user: &user,
+        agent: "python-requests/2.32.3",
+    };
     let lines = (0..140)
         .map(|step| {
             let status = if random.percent(70) { 200 } else { 404 };
             let path = format!("/v1/orders/{}", 20_411 + step);
-            let step_line = Step { method: "GET", path, route: "/v1/orders/{id}", status, message: "order read", more: String::new() };
+            let step_line = Step {
+                method: "GET",
+                path,
+                route: "/v1/orders/{id}",
+                status,
+                message: "order read",
+                more: String::new(),
+            };
             line(random, at + step * SECOND, &actor, step_line)
         })
         .collect();
-    Attack { name: "one user walks through order ids", seen_as: "bject enumeration", lines }
+    Attack {
+        name: "one user walks through order ids",
+        seen_as: "bject enumeration",
+        lines,
+    }
 }
 
 fn path_enumeration(random: &mut Random, at: i64) -> Attack {
-    let actor = Actor { ip: "45.83.64.19", user: "", agent: "Mozilla/5.0 (compatible; probe/1.4)" };
+    let actor = Actor {
+        ip: "45.83.64.19",
+        user: "",
+        agent: "Mozilla/5.0 (compatible; probe/1.4)",
+    };
     let lines = PROBES
         .iter()
         .zip(0..)
         .map(|(probe, step)| {
             let path = format!("/{probe}");
-            let step_line = Step { method: "GET", path, route: "", status: 404, message: "no such route", more: String::new() };
+            let step_line = Step {
+                method: "GET",
+                path,
+                route: "",
+                status: 404,
+                message: "no such route",
+                more: String::new(),
+            };
             line(random, at + step * SECOND, &actor, step_line)
         })
         .collect();
-    Attack { name: "a scanner tries paths", seen_as: "ath enumeration", lines }
+    Attack {
+        name: "a scanner tries paths",
+        seen_as: "ath enumeration",
+        lines,
+    }
 }
 
 fn user_enumeration(random: &mut Random, at: i64) -> Attack {
-    let actor = Actor { ip: "193.32.162.77", user: "", agent: "Go-http-client/2.0" };
-    let lines =
-        (0..45).map(|step| login(random, at + step * SECOND, &actor, &format!("employee{:03}", step * 3), 401)).collect();
-    Attack { name: "one address tries many user names", seen_as: "ser enumeration", lines }
+    let actor = Actor {
+        ip: "193.32.162.77",
+        user: "",
+        agent: "Go-http-client/2.0",
+    };
+    let lines = (0..45)
+        .map(|step| {
+            login(
+                random,
+                at + step * SECOND,
+                &actor,
+                &format!("employee{:03}", step * 3),
+                401,
+            )
+        })
+        .collect();
+    Attack {
+        name: "one address tries many user names",
+        seen_as: "ser enumeration",
+        lines,
+    }
 }
 
 fn brute_force(random: &mut Random, at: i64) -> Attack {
-    let actor = Actor { ip: "103.152.220.14", user: "", agent: "curl/8.9.1" };
-    let lines = (0..32).map(|step| login(random, at + step * 2 * SECOND, &actor, "u-1004", 401)).collect();
-    Attack { name: "one account's password is guessed", seen_as: "rute force", lines }
+    let actor = Actor {
+        ip: "103.152.220.14",
+        user: "",
+        agent: "curl/8.9.1",
+    };
+    let lines = (0..32)
+        .map(|step| login(random, at + step * 2 * SECOND, &actor, "u-1004", 401))
+        .collect();
+    Attack {
+        name: "one account's password is guessed",
+        seen_as: "rute force",
+        lines,
+    }
 }
 
 fn function_probe(random: &mut Random, at: i64) -> Attack {
     let (user, ip) = user(61);
-    let actor = Actor { ip: &ip, user: &user, agent: AGENTS.first().copied().unwrap_or_default() };
-    let routes = ["/v1/admin/users", "/v1/admin/roles", "/v1/admin/export", "/v1/admin/keys"];
+    let actor = Actor {
+        ip: &ip,
+        user: &user,
+        agent: AGENTS.first().copied().unwrap_or_default(),
+    };
+    let routes = [
+        "/v1/admin/users",
+        "/v1/admin/roles",
+        "/v1/admin/export",
+        "/v1/admin/keys",
+    ];
     let lines = (0..28)
         .map(|step| {
             let route = *random.pick(&routes);
-            let step_line =
-                Step { method: "GET", path: route.to_owned(), route, status: 403, message: "role admin required", more: String::new() };
+            let step_line = Step {
+                method: "GET",
+                path: route.to_owned(),
+                route,
+                status: 403,
+                message: "role admin required",
+                more: String::new(),
+            };
             line(random, at + step * 3 * SECOND, &actor, step_line)
         })
         .collect();
-    Attack { name: "a user without the role tries admin routes", seen_as: "uthorization failure", lines }
+    Attack {
+        name: "a user without the role tries admin routes",
+        seen_as: "uthorization failure",
+        lines,
+    }
 }
 
 fn new_country(random: &mut Random, at: i64) -> Attack {
     let (user, _) = user(5);
-    let actor = Actor { ip: "41.58.112.20", user: &user, agent: AGENTS.get(1).copied().unwrap_or_default() };
+    let actor = Actor {
+        ip: "41.58.112.20",
+        user: &user,
+        agent: AGENTS.get(1).copied().unwrap_or_default(),
+    };
     let mut lines = vec![login(random, at, &actor, &user, 200)];
     for step in 1..6 {
         let request = Step {
@@ -157,5 +268,9 @@ fn new_country(random: &mut Random, at: i64) -> Attack {
         };
         lines.push(line(random, at + step * 4 * SECOND, &actor, request));
     }
-    Attack { name: "a known user signs in from a country never seen before", seen_as: "country", lines }
+    Attack {
+        name: "a known user signs in from a country never seen before",
+        seen_as: "country",
+        lines,
+    }
 }

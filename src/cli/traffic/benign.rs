@@ -36,7 +36,10 @@ pub(super) const USERS: u64 = 400;
 pub(super) fn user(rank: u64) -> (String, String) {
     let home = usize::try_from(rank).unwrap_or(0) % HOMES.len();
     let prefix = HOMES.get(home).copied().unwrap_or("81.2");
-    (format!("u-{}", 1_000 + rank), format!("{prefix}.{}.{}", 16 + rank % 200, 1 + (rank * 7) % 250))
+    (
+        format!("u-{}", 1_000 + rank),
+        format!("{prefix}.{}.{}", 16 + rank % 200, 1 + (rank * 7) % 250),
+    )
 }
 
 /// An endless stream of benign lines, in time order.
@@ -53,7 +56,12 @@ impl Benign {
     #[must_use]
     pub fn new(seed: u64, start: Timestamp, per_second: f64) -> Self {
         // A request is seen by about 2.5 services.
-        Self { random: Random::new(seed), now: start, gap_nanos: 2.5e9 / per_second.max(0.1), waiting: VecDeque::new() }
+        Self {
+            random: Random::new(seed),
+            now: start,
+            gap_nanos: 2.5e9 / per_second.max(0.1),
+            waiting: VecDeque::new(),
+        }
     }
 
     fn request(&mut self) {
@@ -79,7 +87,13 @@ impl Benign {
             _ if *method == "POST" && *service != "auth" => 201,
             _ => 200,
         };
-        let millis = 4.0 + 40.0 * random.unit() + if random.percent(2) { 400.0 * random.unit() } else { 0.0 };
+        let millis = 4.0
+            + 40.0 * random.unit()
+            + if random.percent(2) {
+                400.0 * random.unit()
+            } else {
+                0.0
+            };
         let (request_id, trace_id) = (random.uuid(), random.hex(32));
         let agent_at = usize::try_from(random.rank(AGENTS.len() as u64)).unwrap_or(0);
         let base = Request {
@@ -98,13 +112,27 @@ impl Benign {
             message: format!("{method} {route} completed"),
             more: extra(random),
         };
-        let mut inner = vec![(*service, millis * 0.7, format!("{service} handled the request"))];
+        let mut inner = vec![(
+            *service,
+            millis * 0.7,
+            format!("{service} handled the request"),
+        )];
         if random.percent(50) {
             inner.push(("db", millis * 0.3, "query finished".to_owned()));
         }
         for (service, millis, message) in inner.into_iter().rev() {
             let at = Timestamp(base.at.0 - ((base.millis - millis) * 0.4e6) as i64);
-            self.waiting.push_back(Request { at, service, millis, message, more: String::new(), ..base.clone() }.line());
+            self.waiting.push_back(
+                Request {
+                    at,
+                    service,
+                    millis,
+                    message,
+                    more: String::new(),
+                    ..base.clone()
+                }
+                .line(),
+            );
         }
         self.waiting.push_back(base.line());
         self.waiting.make_contiguous().sort_by_key(|line| line.at);
@@ -114,7 +142,11 @@ impl Benign {
 /// What careless services log: now and then a credential, which must never reach the disk.
 fn extra(random: &mut Random) -> String {
     match random.below(100) {
-        0..=3 => format!(r#","headers":{{"authorization":"Bearer eyJhbGciOiJIUzI1NiJ9.{}.{}"}}"#, random.token(60), random.token(43)),
+        0..=3 => format!(
+            r#","headers":{{"authorization":"Bearer eyJhbGciOiJIUzI1NiJ9.{}.{}"}}"#,
+            random.token(60),
+            random.token(43)
+        ),
         4..=5 => format!(r#","headers":{{"x-api-key":"{}"}}"#, random.token(40)),
         6 => format!(r#","query":"page=2&access_token={}""#, random.token(32)),
         7 => r#","body":"{\"card\":\"4111 1111 1111 1111\",\"cvv\":\"737\"}""#.to_owned(),
@@ -127,7 +159,11 @@ impl Iterator for Benign {
 
     fn next(&mut self) -> Option<Line> {
         // Lines of one request reach a little back; what is older than the next request can go.
-        while self.waiting.front().is_none_or(|line| line.at.0 > self.now.0 - 1_000_000_000) {
+        while self
+            .waiting
+            .front()
+            .is_none_or(|line| line.at.0 > self.now.0 - 1_000_000_000)
+        {
             self.request();
         }
         self.waiting.pop_front()

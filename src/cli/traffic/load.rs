@@ -6,12 +6,20 @@ use std::io::Write;
 use super::Random;
 use crate::model::Timestamp;
 
-const SERVICES: &[&str] = &["gateway", "auth", "orders", "payments", "catalog", "search", "billing", "notify"];
+const SERVICES: &[&str] = &[
+    "gateway", "auth", "orders", "payments", "catalog", "search", "billing", "notify",
+];
 const REGIONS: &[&str] = &["eu-central-1", "eu-west-1", "us-east-1", "ap-south-1"];
 const MESSAGES: &[&str] = &[
-    "request completed", "request completed after retry", "upstream answered slowly", "cache hit served response",
-    "response streamed to client", "token verified and request completed", "rate limit checked and request completed",
-    "validation rejected the payload", "upstream timeout while reading response",
+    "request completed",
+    "request completed after retry",
+    "upstream answered slowly",
+    "cache hit served response",
+    "response streamed to client",
+    "token verified and request completed",
+    "rate limit checked and request completed",
+    "validation rejected the payload",
+    "upstream timeout while reading response",
 ];
 const ROUTES: &[(&str, &str)] = &[
     ("/api/v1/orders/{id}", "/api/v1/orders/"),
@@ -24,7 +32,9 @@ const ROUTES: &[(&str, &str)] = &[
 const AGENTS: &[&str] = &[
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
-    "okhttp/4.12.0", "python-httpx/0.27.2", "acme-sdk-go/1.14.2 (linux; amd64)",
+    "okhttp/4.12.0",
+    "python-httpx/0.27.2",
+    "acme-sdk-go/1.14.2 (linux; amd64)",
 ];
 
 /// Writes one event after the other.
@@ -39,7 +49,11 @@ impl Load {
     /// Begins at `start`; one event each 10 µs of event time.
     #[must_use]
     pub fn new(seed: u64, start: Timestamp) -> Self {
-        Self { random: Random::new(seed), now: start, written: 0 }
+        Self {
+            random: Random::new(seed),
+            now: start,
+            written: 0,
+        }
     }
 
     /// Appends one event as JSON, without a newline, and returns its request id.
@@ -49,9 +63,21 @@ impl Load {
         let random = &mut self.random;
         let (route, prefix) = *random.pick(ROUTES);
         let service = *random.pick(SERVICES);
-        let tail = route.rsplit('}').next().filter(|_| route.contains('{')).unwrap_or_default();
-        let id = if route.contains('{') { format!("{}{tail}", 100_000 + random.below(900_000)) } else { String::new() };
-        let query = if random.percent(4) { format!("?api_key={}&limit=50", random.token(32)) } else { String::new() };
+        let tail = route
+            .rsplit('}')
+            .next()
+            .filter(|_| route.contains('{'))
+            .unwrap_or_default();
+        let id = if route.contains('{') {
+            format!("{}{tail}", 100_000 + random.below(900_000))
+        } else {
+            String::new()
+        };
+        let query = if random.percent(4) {
+            format!("?api_key={}&limit=50", random.token(32))
+        } else {
+            String::new()
+        };
         let status = match random.below(100) {
             0..=1 => 500,
             2..=4 => 404,

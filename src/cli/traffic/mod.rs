@@ -86,7 +86,12 @@ mod tests {
 
     #[test]
     fn same_seed_same_bytes() {
-        let take = || Benign::new(7, start(), 100.0).take(500).map(|line| line.text).collect::<Vec<_>>();
+        let take = || {
+            Benign::new(7, start(), 100.0)
+                .take(500)
+                .map(|line| line.text)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(take(), take());
         let other = Benign::new(8, start(), 100.0).next().unwrap().text;
         assert_ne!(take().first(), Some(&other));

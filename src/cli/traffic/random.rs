@@ -38,13 +38,17 @@ impl Random {
     /// One of `choices`; all equally likely. `choices` must not be empty.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         let index = usize::try_from(self.below(choices.len() as u64)).unwrap_or(0);
-        choices.get(index).unwrap_or_else(|| unreachable!("callers pass at least one choice"))
+        choices
+            .get(index)
+            .unwrap_or_else(|| unreachable!("callers pass at least one choice"))
     }
 
     /// A rank below `bound` with a heavy tail: low ranks come far more often.
     pub fn rank(&mut self, bound: u64) -> u64 {
         let unit = self.unit();
-        self.below(1 + (unit * unit * unit * f64::from(u32::try_from(bound).unwrap_or(u32::MAX))) as u64)
+        self.below(
+            1 + (unit * unit * unit * f64::from(u32::try_from(bound).unwrap_or(u32::MAX))) as u64,
+        )
     }
 
     /// `digits` lower-case hexadecimal digits.
@@ -73,7 +77,10 @@ impl Random {
 
     /// `length` random letters and digits.
     pub fn token(&mut self, length: usize) -> String {
-        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        (0..length).map(|_| char::from(*self.pick(ALPHABET.as_slice()))).collect()
+        const ALPHABET: &[u8; 62] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        (0..length)
+            .map(|_| char::from(*self.pick(ALPHABET.as_slice())))
+            .collect()
     }
 }
