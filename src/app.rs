@@ -11,7 +11,7 @@ use crate::detect::Detector;
 use crate::index::Index;
 use crate::ingest::http::{Door, Submitting};
 use crate::metrics::Metrics;
-use crate::model::Timestamp;
+use crate::model::{Offset, Timestamp};
 use crate::notify::Notifier;
 use crate::pipeline::{Enricher, Intake, Payload, Pipeline};
 use crate::redact::{Redactor, TagKey};
@@ -74,6 +74,7 @@ pub struct App {
     redactor: Arc<Redactor>,
     enricher: Enricher,
     store: Store,
+    wal: Wal,
     rules: detect::RulesHandle,
     server: api::serve::Server,
     url: String,
@@ -140,6 +141,9 @@ impl App {
                 .ok_or(Error::Stopped)??
         };
         let Durable { wal, store, index } = parts;
+        // Damage at the very end of the log must not hand out offsets that a reader has seen already.
+        let checkpoint = store.detection_checkpoint()?.map_or(Offset(0), |checkpoint| checkpoint.offset);
+        wal.skip_to(checkpoint.max(index.searcher().visible()))?;
         wal.start(&tasks)?;
         index.start(&tasks)?;
         let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
@@ -325,6 +329,7 @@ impl App {
     /// Stops in reverse: no new requests, what is in flight is finished, readers write their checkpoints.
     pub async fn drain(mut self) {
         self.server.drain().await;
+        self.wal.close();
         self.tasks.stop();
         if tokio::time::timeout(DRAIN_MAX, self.tasks.drained())
             .await
