@@ -48,23 +48,23 @@ pub struct Options {
 
 /// Turns parsed records into events. Shared between threads.
 #[derive(Debug)]
-pub struct Normalizer {
+pub(super) struct Normalizer {
     options: Options,
     names: Names,
 }
 
 /// What a record is read against.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// Name of the source.
-    pub source: &'a str,
+    pub(super) source: &'a str,
     /// When it was received.
-    pub received: Timestamp,
+    pub(super) received: Timestamp,
 }
 
 /// Memory used again from record to record of one payload.
 #[derive(Debug, Default)]
-pub struct Scratch<'a> {
+pub(super) struct Scratch<'a> {
     slots: Slots<'a>,
     ids: Ids<'a>,
     addresses: Addresses<'a>,
@@ -85,13 +85,13 @@ struct FoundTime<'a> {
 impl Normalizer {
     /// A normalizer for these settings.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         let names = Names::new(&options.correlation_fields);
         Self { options, names }
     }
 
     /// The event a record means. Takes the fields out of `parsed`.
-    pub fn normalize<'a>(
+    pub(super) fn normalize<'a>(
         &self,
         parsed: &mut Parsed<'a>,
         context: Context<'a>,
