@@ -33,7 +33,7 @@ const fn matches(word: u64, byte: u8) -> u64 {
 
 /// Position of the next `"` or `\`. Most strings are short, so three words are looked at by hand before
 /// the vector search is called.
-#[inline]
+#[inline(always)]
 pub(crate) fn quote_or_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let mut rest = bytes.get(from..)?;
     let mut at = from;

@@ -144,7 +144,7 @@ impl<'a> Scratch<'a> {
         if !self.slots.is_empty() {
             self.slots = Slots::default();
         }
-        self.ids = Ids::default();
+        self.ids.clear();
         self.addresses = Addresses::default();
         self.time = None;
         self.notes.clear();
@@ -177,7 +177,9 @@ impl<'a> Scratch<'a> {
             Target::Duration(field, unit) => self.duration(field, unit, entry),
             Target::Time(rank) => self.found_time(rank, entry),
             Target::RequestTime => match &entry.value {
-                Value::Str(text) if text.contains(['/', 'T', '-']) => self.found_time(2, entry),
+                Value::Str(text) if text.bytes().any(|b| matches!(b, b'/' | b'T' | b'-')) => {
+                    self.found_time(2, entry)
+                }
                 _ => self.duration(Field::EventDuration, 1_000_000_000, entry),
             },
             Target::Host if format == Format::NginxJson => self.text(Field::UrlDomain, entry),

@@ -69,6 +69,10 @@ fn is_id(segment: &str) -> bool {
     if bytes.is_empty() {
         return false;
     }
+    // Short words are what most segments are.
+    if bytes.len() < 16 && !bytes.iter().any(|b| b.is_ascii_digit() || *b == b'@') {
+        return false;
+    }
     let mut digits = 0usize;
     let mut hex = 0usize;
     let mut upper = 0usize;
