@@ -1,5 +1,6 @@
-//! What one event costs before the log: split, parse, normalize, enrich; with and without redaction.
-//! `cargo bench --bench pipeline`; one line per step, best of several rounds on one thread.
+//! What one event costs before the log: split, parse, normalize, enrich; with and without
+//! redaction. `cargo bench --bench pipeline`; one line per step, best of several rounds on one
+//! thread.
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::fmt::Write;

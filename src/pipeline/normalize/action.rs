@@ -18,7 +18,8 @@ pub struct SensitiveRoute {
 /// Longest word `about` knows.
 const WORD_BYTES_MAX: usize = 12;
 
-/// What a segment says about its route: `(login, logout, sensitive, sensitive where something is changed)`.
+/// What a segment says about its route: `(login, logout, sensitive, sensitive where something is
+/// changed)`.
 fn about(segment: &[u8]) -> (bool, bool, bool, bool) {
     match segment {
         b"login" | b"signin" | b"sign-in" | b"token" | b"sessions" | b"session" | b"mfa"
@@ -108,7 +109,8 @@ pub(super) fn outcome(word: &str) -> Option<&'static str> {
     }
 }
 
-/// Sets `event.action`, `event.actions`, `event.category` and `event.outcome` where the source did not.
+/// Sets `event.action`, `event.actions`, `event.category` and `event.outcome` where the source did
+/// not.
 pub(super) fn infer(slots: &mut Slots<'_>, own: &[SensitiveRoute]) {
     let status = slots
         .text(Field::HttpStatus)

@@ -28,7 +28,8 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Writes `correlation.id`, `correlation.ids`, `trace.id`, `span.id` and `http.request.id`; forgets the ids.
+    /// Writes `correlation.id`, `correlation.ids`, `trace.id`, `span.id` and `http.request.id`;
+    /// forgets the ids.
     pub(super) fn settle(&mut self, slots: &mut Slots<'a>) {
         if self.0.is_empty() {
             return;
@@ -81,7 +82,8 @@ fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     text
 }
 
-/// A trace id in any carrier: sets `trace.id` and `span.id`, and gives the id back as it is to be kept.
+/// A trace id in any carrier: sets `trace.id` and `span.id`, and gives the id back as it is to be
+/// kept.
 fn trace<'a>(slots: &mut Slots<'a>, text: Cow<'a, str>) -> Cow<'a, str> {
     let bytes = text.as_bytes();
     let is_plain = bytes.len() == 32 && bytes.iter().all(u8::is_ascii_hexdigit);
@@ -124,7 +126,8 @@ fn trace<'a>(slots: &mut Slots<'a>, text: Cow<'a, str>) -> Cow<'a, str> {
     if !slots.has(Field::TraceId) {
         slots.set_str(Field::TraceId, padded.clone());
     }
-    // Carriers are dissolved; Amazon's own spelling and decimals are what people copy, so they stay.
+    // Carriers are dissolved; Amazon's own spelling and decimals are what people copy, so they
+    // stay.
     if is_decimal {
         return text;
     }
@@ -150,8 +153,8 @@ fn is_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
-    // Nearly all spellings of an id end alike, and nearly all other ids do not. The few spellings this misses
-    // (`…-AMS` beside `…`) stand twice, which costs nothing but their bytes.
+    // Nearly all spellings of an id end alike, and nearly all other ids do not. The few spellings
+    // this misses (`…-AMS` beside `…`) stand twice, which costs nothing but their bytes.
     let last = |text: &str| {
         text.bytes()
             .next_back()

@@ -1,7 +1,8 @@
-//! Parsed records to canonical events: which source name means what, in which unit, and what follows from it.
+//! Parsed records to canonical events: which source name means what, in which unit, and what
+//! follows from it.
 //!
-//! The first value of a canonical field wins; a second, different one and everything unknown is kept under
-//! the source's own name (`ext.`). Nothing here knows a clock or the network.
+//! The first value of a canonical field wins; a second, different one and everything unknown is
+//! kept under the source's own name (`ext.`). Nothing here knows a clock or the network.
 
 mod action;
 mod address;
@@ -10,6 +11,7 @@ mod names;
 mod request;
 mod route;
 mod slots;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -70,8 +72,8 @@ pub(super) struct Scratch<'a> {
     addresses: Addresses<'a>,
     time: Option<FoundTime<'a>>,
     notes: Vec<&'static str>,
-    /// What the name at each position of the last record meant: the next record mostly has the same names.
-    /// Bounded by the most fields a record can have.
+    /// What the name at each position of the last record meant: the next record mostly has the same
+    /// names. Bounded by the most fields a record can have.
     memo: Vec<(String, Option<Target>)>,
 }
 

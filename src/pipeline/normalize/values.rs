@@ -55,8 +55,8 @@ pub(super) fn whole(value: Value<'_>) -> Result<Value<'_>, Value<'_>> {
     }
 }
 
-/// Nanoseconds of a duration written in `unit`, or with a unit of its own (`12.5ms`, `1.2s`). A list, as nginx
-/// writes it for several upstreams, is summed.
+/// Nanoseconds of a duration written in `unit`, or with a unit of its own (`12.5ms`, `1.2s`). A
+/// list, as nginx writes it for several upstreams, is summed.
 pub(super) fn duration(text: &str, unit: Unit) -> Option<u64> {
     if text.bytes().any(|b| matches!(b, b',' | b':')) {
         let mut sum = None::<u64>;
