@@ -20,8 +20,9 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// Whether digits are a card number: an issuer's range, its length, and Luhn.
-/// Ranges are the issuers' published ones: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro, UATP in part.
+/// Whether digits are a card number: an issuer's range, its length, and Luhn. Ranges are the
+/// issuers' published ones: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay,
+/// Maestro, UATP in part.
 pub(super) fn is_card(digits: &[u8]) -> bool {
     let head = |n: usize| {
         digits.iter().take(n).fold(0u32, |head, digit| {
@@ -170,7 +171,8 @@ pub(super) fn is_iban(text: &[u8]) -> bool {
     rest == 1
 }
 
-/// Whether `ddd dd dddd` can be a US social security number: area, group and serial the issuer gives out.
+/// Whether `ddd dd dddd` can be a US social security number: area, group and serial the issuer
+/// gives out.
 pub(super) fn is_ssn(area: &[u8], group: &[u8], serial: &[u8]) -> bool {
     area != b"000"
         && area != b"666"
@@ -179,7 +181,8 @@ pub(super) fn is_ssn(area: &[u8], group: &[u8], serial: &[u8]) -> bool {
         && serial != b"0000"
 }
 
-/// Whether base64url text begins a JOSE header: decoded, it is an object that names an algorithm or a type.
+/// Whether base64url text begins a JOSE header: decoded, it is an object that names an algorithm or
+/// a type.
 pub(super) fn is_jose_header(text: &[u8]) -> bool {
     let mut plain = [0u8; 512];
     let length = encoding::base64_into(text, &mut plain);
@@ -223,8 +226,8 @@ pub(super) fn is_credential(text: &[u8]) -> bool {
     text.len() >= 12 && mixed(text) || text.len() >= 24 && switches(text) >= 3
 }
 
-/// Whether text was drawn by a machine rather than written: long, of pieces that mix letters and digits or change
-/// between cases, and neither a path, a host, a date nor words.
+/// Whether text was drawn by a machine rather than written: long, of pieces that mix letters and
+/// digits or change between cases, and neither a path, a host, a date nor words.
 pub(super) fn is_random(text: &[u8]) -> bool {
     if text.len() < 16 || text.len() > 4096 || memchr::memmem::find(text, b"://").is_some() {
         return false;

@@ -1,4 +1,5 @@
-//! Undoing encodings under which secrets hide: percent and base64. Pure, bounded by the input's length.
+//! Undoing encodings under which secrets hide: percent and base64. Pure, bounded by the input's
+//! length.
 
 /// The text with `%XX` undone once; `None` where nothing changes.
 pub(super) fn percent(text: &[u8]) -> Option<Vec<u8>> {
@@ -34,7 +35,8 @@ fn hex(digit: Option<&u8>) -> Option<u8> {
     }
 }
 
-/// Positions in a percent-decoded text brought back to the text it was decoded from. Asked in rising order.
+/// Positions in a percent-decoded text brought back to the text it was decoded from. Asked in
+/// rising order.
 pub(super) struct Back<'t> {
     text: &'t [u8],
     at: usize,
@@ -83,8 +85,8 @@ fn sextet(byte: u8) -> Option<u32> {
     }))
 }
 
-/// Decodes base64 of either alphabet up to the first byte that is neither a digit nor a line break, into `plain`;
-/// how many bytes were written. Stops where `plain` is full.
+/// Decodes base64 of either alphabet up to the first byte that is neither a digit nor a line break,
+/// into `plain`; how many bytes were written. Stops where `plain` is full.
 pub(super) fn base64_into(text: &[u8], plain: &mut [u8]) -> usize {
     let (mut held, mut bits, mut written) = (0u32, 0u32, 0usize);
     for byte in text {

@@ -1,7 +1,9 @@
-//! One pass over a value: an automaton over all keywords of all rules steps through its bytes, and where a keyword ends the
-//! rules that wait for it look at that place. Rules without a keyword (cards, IBANs) have gates of their own in `numbers.rs`.
+//! One pass over a value: an automaton over all keywords of all rules steps through its bytes, and
+//! where a keyword ends the rules that wait for it look at that place. Rules without a keyword
+//! (cards, IBANs) have gates of their own in `numbers.rs`.
 //!
-//! The automaton reports overlapping keywords: a search without overlaps would see `token` and miss `token=`.
+//! The automaton reports overlapping keywords: a search without overlaps would see `token` and miss
+//! `token=`.
 
 use std::sync::OnceLock;
 
@@ -166,7 +168,8 @@ impl Engine {
         };
         let end = probe.text.len().min(probe.end + REACH);
         let Some(regex) = self.regex(index, regex) else {
-            // Every regex of the table compiles: a test. Were one not to, its keyword hides nothing behind it.
+            // Every regex of the table compiles: a test. Were one not to, its keyword hides nothing
+            // behind it.
             return spans.push(start..end, rule.id, rule.rank);
         };
         let Some(window) = probe.text.get(start..end) else {
@@ -232,7 +235,8 @@ impl Engine {
         }
     }
 
-    /// Decodes long runs of base64; one that holds a secret goes whole, under the tag of the first secret in it.
+    /// Decodes long runs of base64; one that holds a secret goes whole, under the tag of the first
+    /// secret in it.
     fn base64(&self, text: &[u8], layer: usize, spans: &mut Spans) {
         let mut at = BASE64_MIN - 1;
         while let Some(byte) = text.get(at) {

@@ -1,5 +1,6 @@
-//! Recall and precision on the collected corpora, where they are at hand: `WARDLINE_SHARED` names the folder that holds
-//! `corpus/`, else it is looked for in `shared/` beside the repository. `WARDLINE_EVAL_SHOW=<kind>` lists what was missed.
+//! Recall and precision on the collected corpora, where they are at hand: `WARDLINE_SHARED` names
+//! the folder that holds `corpus/`, else it is looked for in `shared/` beside the repository.
+//! `WARDLINE_EVAL_SHOW=<kind>` lists what was missed.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,5 +1,6 @@
-//! JSON text in, the same text without its secrets out. One pass over the bytes, no tree: what is not secret is copied as it was
-//! written, with its room, its numbers, the order and the doubles of its keys.
+//! JSON text in, the same text without its secrets out. One pass over the bytes, no tree: what is
+//! not secret is copied as it was written, with its room, its numbers, the order and the doubles of
+//! its keys.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,7 +22,7 @@ pub(super) struct NotJson;
 /// Redacts a JSON document; `None` where nothing changes.
 ///
 /// # Errors
-/// When it is none, or too deep; the tally then counts what will not be used, as the caller replaces or searches it anew.
+/// When it is none, or too deep. The tally is then as it was.
 pub(super) fn rewrite(
     redactor: &Redactor,
     text: &[u8],
@@ -45,7 +46,8 @@ pub(super) fn rewrite(
     Ok(out)
 }
 
-/// Removes secrets learned elsewhere from the strings of a JSON document; `None` where it holds none.
+/// Removes secrets learned elsewhere from the strings of a JSON document; `None` where it holds
+/// none.
 ///
 /// # Errors
 /// When the text is none, or too deep.

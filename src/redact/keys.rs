@@ -1,4 +1,5 @@
-//! Names that say their value is secret: which class a name is in, and a bounded memory of the answers.
+//! Names that say their value is secret: which class a name is in, and a bounded memory of the
+//! answers.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,8 +105,8 @@ impl Class {
 
 const SLOTS: usize = 8192;
 
-/// Answers by name. Remembers the last name of each of 8192 slots: 56 bits of a seeded hash and the class in one
-/// word, so that readers on all threads share it without locks and it never grows.
+/// Answers by name. Remembers the last name of each of 8192 slots: 56 bits of a seeded hash and the
+/// class in one word, so that readers on all threads share it without locks and it never grows.
 pub(super) struct Keys {
     seed: foldhash::quality::RandomState,
     slots: Box<[AtomicU64]>,
@@ -214,7 +215,8 @@ fn classify(parent: &[u8], name: &[u8]) -> Class {
     }
 }
 
-/// A name in lower case without `_ - . space` and without characters of no width; at most its last 64 bytes.
+/// A name in lower case without `_ - . space` and without characters of no width; at most its last
+/// 64 bytes.
 struct Normal {
     bytes: [u8; 64],
     len: usize,

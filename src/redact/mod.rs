@@ -1,10 +1,10 @@
-//! The wall. Nothing behind it has ever held a secret: the log, the index, the store and the API take
-//! only [`CleanEvent`]s and [`Batch`]es, and only this folder makes them, by redacting an event
-//! (`scan.rs`) or by reading back what was redacted before (`codec.rs`).
+//! The wall. Nothing behind it has ever held a secret: the log, the index, the store and the API
+//! take only [`CleanEvent`]s and [`Batch`]es, and only this folder makes them, by redacting an
+//! event (`scan.rs`) or by reading back what was redacted before (`codec.rs`).
 //!
-//! A secret is found in one of two ways: by the name it stands under (`keys.rs`), or by its own shape or
-//! what is written before it (`engine.rs` over the table in `rules/`). What is found is replaced by a tag
-//! (`tag.rs`): `[R:<rule>:<key id>:<tag>]`.
+//! A secret is found in one of two ways: by the name it stands under (`keys.rs`), or by its own
+//! shape or what is written before it (`engine.rs` over the table in `rules/`). What is found is
+//! replaced by a tag (`tag.rs`): `[R:<rule>:<key id>:<tag>]`.
 
 mod assigned;
 mod check;
@@ -15,6 +15,7 @@ mod json;
 mod keys;
 mod names;
 mod numbers;
+mod render;
 mod replace;
 mod rules;
 mod scan;
@@ -30,7 +31,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+#[cfg(test)]
+pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
+pub use render::to_json;
 pub use tag::{KeyError, TagKey};
 
 use engine::Engine;
@@ -115,14 +119,15 @@ impl Redactor {
         CleanEvent(scan::event(self, event))
     }
 
-    /// Replaces every secret of a text that is not part of an event: our own log lines, error texts.
+    /// Replaces every secret of a text that is not part of an event: our own log lines, error
+    /// texts.
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         scan::text(self, text)
     }
 
-    /// Replaces every secret of one line: of a JSON object or array by names and values with all else byte for byte,
-    /// of any other text by values.
+    /// Replaces every secret of one line: of a JSON object or array by names and values with all
+    /// else byte for byte, of any other text by values.
     #[must_use]
     pub fn redact_line<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
         scan::line(self, line)

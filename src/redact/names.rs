@@ -30,34 +30,27 @@ pub(super) fn class(name: &[u8]) -> Class {
 pub(super) fn exact(name: &[u8]) -> Option<Class> {
     EXACT
         .iter()
-        .find(|(_, names)| names.iter().any(|known| known.as_bytes() == name))
+        .find(|(_, names)| words(names).any(|known| known == name))
         .map(|(class, _)| *class)
 }
 
 /// Whether a parameter of a query string is secret there, under a name that says nothing elsewhere.
 pub(super) fn is_param(name: &[u8]) -> bool {
-    PARAMS
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    words(PARAMS).any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether a name tells about a secret without being one.
 pub(super) fn is_guarded(name: &[u8]) -> bool {
-    PASS_TAILS
-        .iter()
-        .any(|tail| name.ends_with(tail.as_bytes()))
-        || PASS_HEADS
-            .iter()
-            .any(|head| name.starts_with(head.as_bytes()))
+    words(PASS_TAILS).any(|tail| name.ends_with(tail))
+        || words(PASS_HEADS).any(|head| name.starts_with(head))
 }
 
 /// The name without words that say nothing about its kind (`password2`, `token_value`).
 fn stem(name: &[u8]) -> &[u8] {
     let mut name = name;
     loop {
-        let shorter = NEUTRAL_TAILS
-            .iter()
-            .find_map(|tail| name.strip_suffix(tail.as_bytes()))
+        let shorter = words(NEUTRAL_TAILS)
+            .find_map(|tail| name.strip_suffix(tail))
             .or_else(|| {
                 let (last, rest) = name.split_last()?;
                 last.is_ascii_digit().then_some(rest)
@@ -69,389 +62,107 @@ fn stem(name: &[u8]) -> &[u8] {
     }
 }
 
-const EXACT: &[(Class, &[&str])] = &[
+fn words(list: &str) -> impl Iterator<Item = &[u8]> {
+    list.split_ascii_whitespace().map(str::as_bytes)
+}
+
+const EXACT: &[(Class, &str)] = &[
     (
         Class::Secret(Kind::Password),
-        &[
-            "password",
-            "passwd",
-            "pwd",
-            "pass",
-            "passphrase",
-            "passcode",
-            "newpassword",
-            "oldpassword",
-            "currentpassword",
-            "confirmpassword",
-            "passwordconfirmation",
-            "userpassword",
-            "dbpassword",
-            "mysqlpwd",
-            "pgpassword",
-            "pword",
-            "passwords",
-            "dbpass",
-            "userpass",
-            "smtppass",
-            "mailpass",
-            "mysqlpass",
-            "ftppass",
-            "authpass",
-            "sshpass",
-            "adminpass",
-            "rootpass",
-            "userpw",
-            "dbpw",
-            "psw",
-            "pw",
-            "pswd",
-            "passwort",
-            "contrasena",
-            "motdepasse",
-            "senha",
-            "mypass",
-            "requirepass",
-        ],
+        "password passwd pwd pass passphrase passcode newpassword oldpassword currentpassword \
+         confirmpassword passwordconfirmation userpassword dbpassword mysqlpwd pgpassword \
+         pword passwords dbpass userpass smtppass mailpass mysqlpass ftppass authpass sshpass \
+         adminpass rootpass userpw dbpw psw pw pswd passwort contrasena motdepasse senha \
+         mypass requirepass",
     ),
     (
         Class::Secret(Kind::Secret),
-        &[
-            "secret",
-            "secrets",
-            "clientsecret",
-            "appsecret",
-            "sharedsecret",
-            "signingsecret",
-            "secretkey",
-            "webhooksecret",
-            "secretaccesskey",
-            "awssecretaccesskey",
-            "privatekey",
-            "sshkey",
-            "masterkey",
-            "encryptionkey",
-            "hmackey",
-            "apikey",
-            "xapikey",
-            "accesskey",
-            "accountkey",
-            "subscriptionkey",
-            "ocpapimsubscriptionkey",
-            "consumersecret",
-            "apikeys",
-            "secretkeybase",
-            "apisecret",
-            "xgoogapikey",
-            "credential",
-            "credentials",
-            "keypass",
-            "storepass",
-            "keymaterial",
-            "privatekeypem",
-            "privatekeyid",
-            "authkey",
-            "integrationkey",
-            "deploykey",
-            "licensekey",
-            "servicekey",
-            "signingkey",
-            "xfunctionskey",
-            "sharedaccesskey",
-            "storageaccountkey",
-            "ddapikey",
-            "ddapplicationkey",
-            "kmssecret",
-            "secretid",
-            "xhubsignature",
-            "xhubsignature256",
-            "stripesignature",
-            "xsignature",
-            "xamzsignature",
-            "xgoogsignature",
-            "xtwiliosignature",
-            "xslacksignature",
-            "presharedkey",
-            "psk",
-            "seedphrase",
-            "mnemonic",
-            "apisecretkey",
-            "appkey",
-            "applicationkey",
-            "consumerkey",
-            "streamkey",
-            "secretstring",
-        ],
+        "secret secrets clientsecret appsecret sharedsecret signingsecret secretkey \
+         webhooksecret secretaccesskey awssecretaccesskey privatekey sshkey masterkey \
+         encryptionkey hmackey apikey xapikey accesskey accountkey subscriptionkey \
+         ocpapimsubscriptionkey consumersecret apikeys secretkeybase apisecret xgoogapikey \
+         credential credentials keypass storepass keymaterial privatekeypem privatekeyid \
+         authkey integrationkey deploykey licensekey servicekey signingkey xfunctionskey \
+         sharedaccesskey storageaccountkey ddapikey ddapplicationkey kmssecret secretid \
+         xhubsignature xhubsignature256 stripesignature xsignature xamzsignature \
+         xgoogsignature xtwiliosignature xslacksignature presharedkey psk seedphrase mnemonic \
+         apisecretkey appkey applicationkey consumerkey streamkey secretstring",
     ),
     (
         Class::Secret(Kind::Token),
-        &[
-            "token",
-            "accesstoken",
-            "refreshtoken",
-            "idtoken",
-            "authtoken",
-            "bearertoken",
-            "sessiontoken",
-            "csrftoken",
-            "xcsrftoken",
-            "xsrftoken",
-            "xxsrftoken",
-            "csrf",
-            "xsrf",
-            "apitoken",
-            "oauthtoken",
-            "devicetoken",
-            "pushtoken",
-            "fcmtoken",
-            "resettoken",
-            "invitetoken",
-            "magictoken",
-            "jwt",
-            "assertion",
-            "clientassertion",
-            "samlresponse",
-            "samlrequest",
-            "codeverifier",
-            "xauthtoken",
-            "xaccesstoken",
-            "xamzsecuritytoken",
-            "xvaulttoken",
-            "xgitlabtoken",
-            "privatetoken",
-            "jobtoken",
-            "xshopifyaccesstoken",
-            "xforwardedaccesstoken",
-            "xauthrequestaccesstoken",
-            "csrfmiddlewaretoken",
-            "authenticitytoken",
-            "requestverificationtoken",
-            "bearer",
-            "authorizationcode",
-            "authcode",
-            "idtokenhint",
-            "logintoken",
-            "personalaccesstoken",
-            "xoauth2bearer",
-            "oauth2bearer",
-            "xgoogiapjwtassertion",
-            "xmsclientprincipal",
-            "sastoken",
-            "tkn",
-        ],
+        "token accesstoken refreshtoken idtoken authtoken bearertoken sessiontoken csrftoken \
+         xcsrftoken xsrftoken xxsrftoken csrf xsrf apitoken oauthtoken devicetoken pushtoken \
+         fcmtoken resettoken invitetoken magictoken jwt assertion clientassertion \
+         samlresponse samlrequest codeverifier xauthtoken xaccesstoken xamzsecuritytoken \
+         xvaulttoken xgitlabtoken privatetoken jobtoken xshopifyaccesstoken \
+         xforwardedaccesstoken xauthrequestaccesstoken csrfmiddlewaretoken authenticitytoken \
+         requestverificationtoken bearer authorizationcode authcode idtokenhint logintoken \
+         personalaccesstoken xoauth2bearer oauth2bearer xgoogiapjwtassertion \
+         xmsclientprincipal sastoken tkn",
     ),
     (
         Class::Scheme,
-        &[
-            "authorization",
-            "proxyauthorization",
-            "xauthorization",
-            "xforwardedauthorization",
-            "httpauthorization",
-            "xoriginalauthorization",
-            "authheader",
-            "authorizationheader",
-            "httpproxyauthorization",
-        ],
+        "authorization proxyauthorization xauthorization xforwardedauthorization \
+         httpauthorization xoriginalauthorization authheader authorizationheader \
+         httpproxyauthorization",
     ),
     (
         Class::Cookie,
-        &[
-            "cookie",
-            "setcookie",
-            "cookies",
-            "xcookie",
-            "cookie2",
-            "setcookie2",
-            "httpcookie",
-            "rawcookie",
-        ],
+        "cookie setcookie cookies xcookie cookie2 setcookie2 httpcookie rawcookie",
     ),
     (
         Class::Secret(Kind::Session),
-        &[
-            "sessionid",
-            "sid",
-            "phpsessid",
-            "jsessionid",
-            "connectsid",
-            "aspnetsessionid",
-            "usersession",
-            "sessid",
-            "sessionkey",
-            "sessioncookie",
-            "xsessionid",
-            "sessionhash",
-            "gitlabsession",
-        ],
+        "sessionid sid phpsessid jsessionid connectsid aspnetsessionid usersession sessid \
+         sessionkey sessioncookie xsessionid sessionhash gitlabsession",
     ),
-    (Class::Random(Kind::Session), &["session", "sess"]),
-    (Class::Random(Kind::Token), &["pat", "sas", "refresh"]),
+    (Class::Random(Kind::Session), "session sess"),
+    (Class::Random(Kind::Token), "pat sas refresh"),
     (
         Class::Secret(Kind::OneTime),
-        &[
-            "otp",
-            "totp",
-            "mfacode",
-            "twofactor",
-            "twofactorcode",
-            "2facode",
-            "verificationcode",
-            "smscode",
-            "pin",
-            "recoverycode",
-            "recoverycodes",
-            "backupcode",
-            "backupcodes",
-            "otpcode",
-            "onetimecode",
-            "onetimepassword",
-            "pincode",
-            "mfatoken",
-            "totpcode",
-            "emailcode",
-            "loginpin",
-        ],
+        "otp totp mfacode twofactor twofactorcode 2facode verificationcode smscode pin \
+         recoverycode recoverycodes backupcode backupcodes otpcode onetimecode \
+         onetimepassword pincode mfatoken totpcode emailcode loginpin",
     ),
     (
         Class::Random(Kind::Secret),
-        &[
-            "salt",
-            "seed",
-            "signature",
-            "sig",
-            "hmac",
-            "auth",
-            "authentication",
-            "creds",
-            "cred",
-            "pepper",
-        ],
+        "salt seed signature sig hmac auth authentication creds cred pepper",
     ),
     (
         Class::Secret(Kind::Card),
-        &[
-            "cardnumber",
-            "pan",
-            "ccnumber",
-            "creditcard",
-            "creditcardnumber",
-            "cardno",
-            "ccnum",
-            "debitcard",
-            "primaryaccountnumber",
-            "track1",
-            "track2",
-            "trackdata",
-            "cardpan",
-            "paymentcard",
-            "ccno",
-        ],
+        "cardnumber pan ccnumber creditcard creditcardnumber cardno ccnum debitcard \
+         primaryaccountnumber track1 track2 trackdata cardpan paymentcard ccno",
     ),
     (
         Class::Secret(Kind::Cvv),
-        &[
-            "cvv",
-            "cvc",
-            "cvv2",
-            "cvc2",
-            "securitycode",
-            "cardcvv",
-            "cardcvc",
-            "cvn",
-            "cardsecuritycode",
-        ],
+        "cvv cvc cvv2 cvc2 securitycode cardcvv cardcvc cvn cardsecuritycode",
     ),
     (
         Class::Secret(Kind::Bank),
-        &[
-            "iban",
-            "accountnumber",
-            "routingnumber",
-            "sortcode",
-            "bankaccount",
-            "bankaccountnumber",
-            "acctnumber",
-            "accountno",
-            "bankaccountiban",
-        ],
+        "iban accountnumber routingnumber sortcode bankaccount bankaccountnumber acctnumber \
+         accountno bankaccountiban",
     ),
     (
         Class::Secret(Kind::Ssn),
-        &[
-            "ssn",
-            "socialsecuritynumber",
-            "socialsecurity",
-            "taxid",
-            "nationalid",
-            "ssnumber",
-            "itin",
-        ],
+        "ssn socialsecuritynumber socialsecurity taxid nationalid ssnumber itin",
     ),
     (
         Class::Secret(Kind::Connection),
-        &[
-            "connectionstring",
-            "dsn",
-            "databaseurl",
-            "jdbcurl",
-            "redisurl",
-            "amqpurl",
-            "mongouri",
-            "mongodburi",
-            "mongourl",
-            "dburl",
-            "dburi",
-            "databaseuri",
-            "sentrydsn",
-            "connstr",
-            "connectionuri",
-            "postgresurl",
-            "rabbitmqurl",
-            "celerybrokerurl",
-            "brokerurl",
-            "sqlalchemydatabaseuri",
-            "datasourceurl",
-        ],
+        "connectionstring dsn databaseurl jdbcurl redisurl amqpurl mongouri mongodburi \
+         mongourl dburl dburi databaseuri sentrydsn connstr connectionuri postgresurl \
+         rabbitmqurl celerybrokerurl brokerurl sqlalchemydatabaseuri datasourceurl",
     ),
     (
         Class::PairName,
-        &[
-            "name",
-            "key",
-            "header",
-            "k",
-            "headername",
-            "param",
-            "attribute",
-        ],
+        "name key header k headername param attribute",
     ),
     (
         Class::PairValue,
-        &[
-            "value",
-            "v",
-            "stringvalue",
-            "intvalue",
-            "val",
-            "values",
-            "headervalue",
-        ],
+        "value v stringvalue intvalue val values headervalue",
     ),
     (
         Class::Pass,
-        &[
-            "tokens",
-            "keys",
-            "cookieconsent",
-            "author",
-            "authority",
-            "authorized",
-            "authenticated",
-            "passed",
-            "passing",
-            "secretary",
-            "spin",
-        ],
+        "tokens keys cookieconsent author authority authorized authenticated passed passing \
+         secretary spin",
     ),
 ];
 
@@ -511,284 +222,39 @@ const TAILS: &[(&str, Class)] = &[
 ];
 
 /// Ends that say nothing about the kind.
-const NEUTRAL_TAILS: &[&str] = &[
-    "value",
-    "string",
-    "text",
-    "raw",
-    "plaintext",
-    "plain",
-    "base64",
-    "b64",
-    "encoded",
-    "hash",
-    "hashed",
-    "new",
-    "old",
-    "confirm",
-    "confirmation",
-    "confirmed",
-    "again",
-    "repeat",
-    "repeated",
-    "current",
-    "header",
-    "prod",
-    "dev",
-    "test",
-    "live",
-    "staging",
-    "stage",
-    "production",
-    "env",
-    "param",
-    "field",
-    "input",
-    "backup",
-    "primary",
-    "secondary",
-    "main",
-    "default",
-    "sha256",
-    "hex",
-    "pem",
-];
+const NEUTRAL_TAILS: &str = "\
+     value string text raw plaintext plain base64 b64 encoded hash hashed new old confirm \
+     confirmation confirmed again repeat repeated current header prod dev test live staging \
+     stage production env param field input backup primary secondary main default sha256 hex \
+     pem";
 
 /// Ends of names that describe a secret: its kind, age, size, owner, place, never itself.
-const PASS_TAILS: &[&str] = &[
-    "type",
-    "types",
-    "count",
-    "name",
-    "names",
-    "arn",
-    "version",
-    "policy",
-    "expiresat",
-    "expiresin",
-    "expires",
-    "expiry",
-    "expiration",
-    "expired",
-    "changedat",
-    "createdat",
-    "updatedat",
-    "usedat",
-    "issuedat",
-    "revokedat",
-    "rotatedat",
-    "at",
-    "ttl",
-    "length",
-    "len",
-    "size",
-    "limit",
-    "limits",
-    "max",
-    "min",
-    "status",
-    "state",
-    "enabled",
-    "disabled",
-    "required",
-    "valid",
-    "invalid",
-    "url",
-    "uri",
-    "urls",
-    "endpoint",
-    "path",
-    "file",
-    "filename",
-    "dir",
-    "method",
-    "methods",
-    "scope",
-    "scopes",
-    "issuer",
-    "audience",
-    "provider",
-    "format",
-    "prefix",
-    "suffix",
-    "hint",
-    "age",
-    "lastfour",
-    "last4",
-    "last",
-    "level",
-    "strength",
-    "index",
-    "usage",
-    "used",
-    "error",
-    "errors",
-    "reason",
-    "attempts",
-    "failures",
-    "failed",
-    "duration",
-    "maxage",
-    "lifetime",
-    "timeout",
-    "present",
-    "exists",
-    "missing",
-    "keyid",
-    "keyids",
-    "id",
-    "ids",
-    "publickey",
-    "sortkey",
-    "primarykey",
-    "foreignkey",
-    "partitionkey",
-    "cachekey",
-    "objectkey",
-    "bucketkey",
-    "idempotencykey",
-    "routingkey",
-    "messagekey",
-    "groupkey",
-    "shardkey",
-    "dedupkey",
-    "deduplicationkey",
-    "lookupkey",
-    "indexkey",
-    "uniquekey",
-    "compositekey",
-    "rowkey",
-    "hashkey",
-    "rangekey",
-    "parentkey",
-    "projectkey",
-    "issuekey",
-    "configkey",
-    "settingkey",
-    "translationkey",
-    "labelkey",
-    "tagkey",
-    "eventkey",
-    "statekey",
-    "featurekey",
-    "flagkey",
-    "metrickey",
-    "fieldkey",
-    "tenantkey",
-    "hotkey",
-    "shortcutkey",
-    "blobkey",
-    "s3key",
-    "queuekey",
-    "limitkey",
-    "lockkey",
-    "rediskey",
-    "sequencekey",
-    "analysiskey",
-    "resourcekey",
-    "publishablekey",
-    "monkey",
-    "turkey",
-    "hockey",
-    "jockey",
-    "whiskey",
-    "donkey",
-    "pagetoken",
-    "nexttoken",
-    "continuationtoken",
-    "synctoken",
-    "cancellationtoken",
-    "column",
-    "rotation",
-    "manager",
-    "service",
-    "server",
-    "host",
-    "port",
-    "user",
-    "username",
-    "email",
-    "domain",
-    "region",
-    "source",
-    "kind",
-    "class",
-    "mode",
-    "flow",
-    "flag",
-    "action",
-    "event",
-    "date",
-    "time",
-    "timestamp",
-    "check",
-    "checks",
-    "validation",
-    "validator",
-    "message",
-    "description",
-    "comment",
-    "label",
-    "title",
-    "consent",
-    "rate",
-    "budget",
-    "cost",
-    "price",
-    "usagetokens",
-    "bypass",
-    "compass",
-    "surpass",
-    "trespass",
-    "underpass",
-    "lastpass",
-    "multipass",
-    "firstpass",
-    "secondpass",
-];
+const PASS_TAILS: &str = "\
+     type types count name names arn version policy expiresat expiresin expires expiry \
+     expiration expired changedat createdat updatedat usedat issuedat revokedat rotatedat at \
+     ttl length len size limit limits max min status state enabled disabled required valid \
+     invalid url uri urls endpoint path file filename dir method methods scope scopes issuer \
+     audience provider format prefix suffix hint age lastfour last4 last level strength index \
+     usage used error errors reason attempts failures failed duration maxage lifetime timeout \
+     present exists missing keyid keyids id ids publickey sortkey primarykey foreignkey \
+     partitionkey cachekey objectkey bucketkey idempotencykey routingkey messagekey groupkey \
+     shardkey dedupkey deduplicationkey lookupkey indexkey uniquekey compositekey rowkey \
+     hashkey rangekey parentkey projectkey issuekey configkey settingkey translationkey \
+     labelkey tagkey eventkey statekey featurekey flagkey metrickey fieldkey tenantkey hotkey \
+     shortcutkey blobkey s3key queuekey limitkey lockkey rediskey sequencekey analysiskey \
+     resourcekey publishablekey monkey turkey hockey jockey whiskey donkey pagetoken \
+     nexttoken continuationtoken synctoken cancellationtoken column rotation manager service \
+     server host port user username email domain region source kind class mode flow flag \
+     action event date time timestamp check checks validation validator message description \
+     comment label title consent rate budget cost price usagetokens bypass compass surpass \
+     trespass underpass lastpass multipass firstpass secondpass";
 
 /// Beginnings of names that describe a secret.
-const PASS_HEADS: &[&str] = &[
-    "haspassw",
-    "hassecret",
-    "hastoken",
-    "hasapikey",
-    "ispassw",
-    "issecret",
-    "istoken",
-    "maxtoken",
-    "mintoken",
-    "numtoken",
-    "totaltoken",
-    "minpassw",
-    "maxpassw",
-    "requirepassw",
-    "shouldpassw",
-    "forgotpassw",
-    "publickey",
-];
+const PASS_HEADS: &str = "\
+     haspassw hassecret hastoken hasapikey ispassw issecret istoken maxtoken mintoken \
+     numtoken totaltoken minpassw maxpassw requirepassw shouldpassw forgotpassw publickey";
 
 /// Parameters of a query string that are secret there and ordinary words elsewhere.
-const PARAMS: &[&str] = &[
-    "code",
-    "key",
-    "auth",
-    "ticket",
-    "access",
-    "credential",
-    "tk",
-    "sig",
-    "signature",
-    "session",
-    "invite",
-    "hash",
-    "st",
-    "hmac",
-    "relaystate",
-    "oobcode",
-    "verify",
-    "reset",
-    "magic",
-    "pass",
-    "pw",
-];
+const PARAMS: &str = "\
+     code key auth ticket access credential tk sig signature session invite hash st hmac \
+     relaystate oobcode verify reset magic pass pw";

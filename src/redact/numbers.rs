@@ -10,8 +10,8 @@ const DIGITS_MIN: usize = 9;
 
 /// Adds every card, IBAN and dashed social security number of a text.
 ///
-/// The gate: any of them holds nine bytes in a row that are digits or separators, so it is enough to look at every
-/// ninth byte and to read on where that one fits.
+/// The gate: any of them holds nine bytes in a row that are digits or separators, so it is enough
+/// to look at every ninth byte and to read on where that one fits.
 pub(super) fn find(text: &[u8], spans: &mut Spans) {
     let mut at = DIGITS_MIN - 1;
     while let Some(byte) = text.get(at) {
@@ -72,7 +72,7 @@ fn cards(text: &[u8], run: Range<usize>, spans: &mut Spans) {
 }
 
 fn card_from(text: &[u8], start: usize, limit: usize) -> Option<usize> {
-    // A number that continues a word or a decimal is none: `blk_-16085…`, `3.1415…`, a UUID's tail.
+    // A number that continues a word or a decimal is none: `blk_-16…`, `3.14…`, a UUID's tail.
     let before = start.checked_sub(1).and_then(|at| text.get(at)).copied();
     let further = start.checked_sub(2).and_then(|at| text.get(at)).copied();
     let continues = match before {
@@ -161,8 +161,8 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
     }
 }
 
-/// Whether a run is all there is, or a word for the number stands before it: three numbers with room between them
-/// stand in many a log line.
+/// Whether a run is all there is, or a word for the number stands before it: three numbers with
+/// room between them stand in many a log line.
 fn is_alone(text: &[u8], run: &Range<usize>) -> bool {
     let before = text
         .get(run.start.saturating_sub(32)..run.start)
@@ -174,7 +174,8 @@ fn is_alone(text: &[u8], run: &Range<usize>) -> bool {
             .any(|word| memchr::memmem::find(&before, word).is_some())
 }
 
-/// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or at its end.
+/// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or
+/// at its end.
 fn ibans(text: &[u8], run: Range<usize>, spans: &mut Spans) {
     let first = run.start.saturating_sub(24);
     for at in first..run.end {

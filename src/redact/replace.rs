@@ -1,4 +1,5 @@
-//! One value in, the value without its secrets out; `None` where nothing changes, so that a clean value costs no memory.
+//! One value in, the value without its secrets out; `None` where nothing changes, so that a clean
+//! value costs no memory.
 
 use super::check;
 use super::engine::Place;
@@ -184,7 +185,8 @@ impl Redactor {
         }
     }
 
-    /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to know them.
+    /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to
+    /// know them.
     fn without_jwk(
         &self,
         text: &[u8],

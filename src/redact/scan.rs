@@ -1,4 +1,5 @@
-//! From an event to a clean one: every name and every value, then the secrets learned by name wherever else they stand.
+//! From an event to a clean one: every name and every value, then the secrets learned by name
+//! wherever else they stand.
 
 use std::borrow::Cow;
 
@@ -149,7 +150,8 @@ fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Opti
     (class.unwrap_or(Class::Pass), clean_name)
 }
 
-/// What the name half of a pair object says of its value half (`headers.0.name`, `headers.0.value`).
+/// What the name half of a pair object says of its value half (`headers.0.name`,
+/// `headers.0.value`).
 fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
     let (object, _) = path.rsplit_once('.')?;
     // OpenTelemetry: `attributes.0.value.stringValue`.

@@ -14,8 +14,9 @@ fn run(text: &[u8], at: usize) -> usize {
         .map_or(0, |rest| rest.iter().take_while(|b| is_jose(**b)).count())
 }
 
-/// At `eyJ`: a token (RFC 7519), signed in three parts or encrypted in five (RFC 7516), or the beginning of one that was cut.
-/// The first part must decode to a header, which a pagination cursor does not.
+/// At `eyJ`: a token (RFC 7519), signed in three parts or encrypted in five (RFC 7516), or the
+/// beginning of one that was cut. The first part must decode to a header, which a pagination cursor
+/// does not.
 pub(super) fn jwt(probe: &Probe<'_>, spans: &mut Spans) {
     let text = probe.text;
     if probe.at > 0
@@ -116,8 +117,8 @@ pub(super) fn jwk(text: &[u8], spans: &mut Spans) {
     }
 }
 
-/// At `PRIVATE KEY`: the block from its `-----BEGIN` to its end, or to the end of the text where it was cut.
-/// Line breaks may be written out (`\n`), and the dashes may be missing behind a cut.
+/// At `PRIVATE KEY`: the block from its `-----BEGIN` to its end, or to the end of the text where it
+/// was cut. Line breaks may be written out (`\n`), and the dashes may be missing behind a cut.
 pub(super) fn pem(probe: &Probe<'_>, spans: &mut Spans) {
     let text = probe.text;
     let from = probe.at.saturating_sub(60);
@@ -152,7 +153,8 @@ pub(super) fn pem(probe: &Probe<'_>, spans: &mut Spans) {
     spans.push(start..end.unwrap_or(text.len()), "private-key", Rank::Known);
 }
 
-/// At the first bytes of an unwrapped key (`MII…`, `b3BlbnNzaC1rZXktdjE`, `LS0tLS1CRUdJTi`): its base64, over line breaks.
+/// At the first bytes of an unwrapped key (`MII…`, `b3BlbnNzaC1rZXktdjE`, `LS0tLS1CRUdJTi`): its
+/// base64, over line breaks.
 pub(super) fn key_material(probe: &Probe<'_>, spans: &mut Spans) {
     let text = probe.text;
     if probe.at > 0

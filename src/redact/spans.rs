@@ -74,8 +74,8 @@ impl Spans {
         self.found.push(span);
     }
 
-    /// Whether one of the last finds covers `at` at least as specifically. Only the last few are asked, which
-    /// is enough to make repeated keywords inside one secret cost nothing.
+    /// Whether one of the last finds covers `at` at least as specifically. Only the last few are
+    /// asked, which is enough to make repeated keywords inside one secret cost nothing.
     pub(super) fn covers(&self, at: usize, rank: Rank) -> bool {
         self.found
             .iter()
@@ -99,7 +99,8 @@ impl Spans {
         self.overflowed = true;
     }
 
-    /// In order, without overlaps, on character boundaries, and without what stands in a tag already.
+    /// In order, without overlaps, on character boundaries, and without what stands in a tag
+    /// already.
     pub(super) fn settle(mut self, text: &[u8]) -> Vec<Span> {
         if self.found.is_empty() {
             return self.found;

@@ -1,5 +1,5 @@
-//! Tags: what stands where a secret stood. Keyed, so that one secret can be followed through the log by
-//! those who hold it, and by nobody who only holds the log.
+//! Tags: what stands where a secret stood. Keyed, so that one secret can be followed through the
+//! log by those who hold it, and by nobody who only holds the log.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -109,8 +109,8 @@ impl TagKey {
         &self.id
     }
 
-    /// The last part of a tag: 80 bits of HMAC-SHA256 (RFC 2104) of the normalized secret, in lower-case
-    /// base32 (RFC 4648), 16 characters.
+    /// The last part of a tag: 80 bits of HMAC-SHA256 (RFC 2104) of the normalized secret, in
+    /// lower-case base32 (RFC 4648), 16 characters.
     pub(super) fn digits(&self, secret: &[u8]) -> String {
         let normal = normalize(secret);
         let code = hmac::sign(&self.key, &normal);
@@ -163,8 +163,8 @@ fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// The one form in which a secret is tagged, whatever carried it: no scheme, no quotes, percent-decoded, trimmed,
-/// and of a card its digits alone.
+/// The one form in which a secret is tagged, whatever carried it: no scheme, no quotes,
+/// percent-decoded, trimmed, and of a card its digits alone.
 fn normalize(secret: &[u8]) -> Vec<u8> {
     let mut text = encoding::percent(secret).unwrap_or_else(|| secret.to_vec());
     if let Some(again) = encoding::percent(&text) {

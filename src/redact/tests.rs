@@ -53,7 +53,7 @@ fn short(text: &str) -> String {
 }
 
 fn line(text: &str) -> String {
-    short(&String::from_utf8(redactor().redact_line(text.as_bytes()).into_owned()).unwrap())
+    short(std::str::from_utf8(&redactor().redact_line(text.as_bytes())).unwrap())
 }
 
 #[test]
@@ -275,7 +275,8 @@ fn encodings_hide_nothing() {
 
 #[test]
 fn every_keyword_is_seen_where_keywords_overlap() {
-    // A search without overlaps restarts behind `token` and never sees `token=`, or loses `ghp_` inside `token=ghp_`.
+    // A search without overlaps restarts behind `token` and never sees `token=`, or loses `ghp_`
+    // inside `token=ghp_`.
     assert_eq!(line("/x?sectoken=abcd1234"), "/x?sectoken=[token]");
     assert_eq!(
         line("token=ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"),

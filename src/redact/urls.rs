@@ -1,4 +1,5 @@
-//! Secrets in URLs that stand outside their query: the password before the host, the token as a step of the path.
+//! Secrets in URLs that stand outside their query: the password before the host, the token as a
+//! step of the path.
 
 use super::check;
 use super::engine::Probe;
@@ -49,7 +50,8 @@ pub(super) fn userinfo(probe: &Probe<'_>, spans: &mut Spans) {
     }
 }
 
-/// A password may hold `/`, `?` or `#` unescaped: then what stands behind the colon is no port and an `@` follows.
+/// A password may hold `/`, `?` or `#` unescaped: then what stands behind the colon is no port and
+/// an `@` follows.
 fn beyond(rest: &[u8], authority: usize) -> Option<usize> {
     let inside = rest.get(..authority)?;
     let colon = memchr::memchr(b':', inside)?;

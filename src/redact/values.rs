@@ -1,5 +1,5 @@
-//! Values with a structure that stays while their secrets go: the scheme of `Authorization`, the names and attributes of
-//! cookies.
+//! Values with a structure that stays while their secrets go: the scheme of `Authorization`, the
+//! names and attributes of cookies.
 
 use std::ops::Range;
 

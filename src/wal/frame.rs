@@ -285,15 +285,43 @@ pub(super) fn hash(frame: &[u8]) -> Hash {
     hash
 }
 
-/// Unpacks the frame at the start of `bytes`; `None` where anything about it is wrong.
+/// Unpacks frames; keeps the memory of zstd from one to the next, which costs more than a frame.
+#[derive(Default)]
+pub(super) struct Unpacker(Option<zstd::bulk::Decompressor<'static>>);
+
+impl std::fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unpacker")
+    }
+}
+
+impl Unpacker {
+    /// Unpacks the frame at the start of `bytes`; `None` where anything about it is wrong.
+    pub(super) fn unpack(&mut self, bytes: &[u8]) -> Option<Frame> {
+        let (header, frame) = whole(bytes)?;
+        let stored = frame.get(HEADER_BYTES..)?;
+        let raw_len = usize::try_from(header.raw_len).ok()?;
+        let raw = match header.kind {
+            KIND_PLAIN => stored.to_vec(),
+            _ => self.inflate(stored, raw_len)?,
+        };
+        built(&header, raw, raw_len)
+    }
+
+    fn inflate(&mut self, stored: &[u8], raw_len: usize) -> Option<Vec<u8>> {
+        if self.0.is_none() {
+            self.0 = zstd::bulk::Decompressor::new().ok();
+        }
+        self.0.as_mut()?.decompress(stored, raw_len).ok()
+    }
+}
+
+/// [`Unpacker::unpack`] for one frame.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Frame> {
-    let (header, frame) = whole(bytes)?;
-    let stored = frame.get(HEADER_BYTES..)?;
-    let raw_len = usize::try_from(header.raw_len).ok()?;
-    let raw = match header.kind {
-        KIND_PLAIN => stored.to_vec(),
-        _ => zstd::bulk::decompress(stored, raw_len).ok()?,
-    };
+    Unpacker::default().unpack(bytes)
+}
+
+fn built(header: &Header, raw: Vec<u8>, raw_len: usize) -> Option<Frame> {
     let count = usize::try_from(header.count).ok()?;
     let (ends, text) = raw.split_at_checked(count.checked_mul(4)?)?;
     let mut before = 0;

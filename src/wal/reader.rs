@@ -9,13 +9,16 @@ use std::time::Duration;
 use super::Error;
 use super::cache::Opened;
 use super::disk::Handle;
-use super::frame::{self, Frame};
+use super::frame::Frame;
 use super::segment::{self, Table};
 use super::state::{Found, Segment, Shared, Spot, held, spot};
 use crate::model::Offset;
 
 /// The error number of a sector that cannot be read (EIO).
 const SECTOR_IS_BAD: i32 = 5;
+
+/// Unpackers kept for the next read.
+const UNPACKERS_IDLE: usize = 8;
 
 /// A place in the log that moves on.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ impl Shared {
         if let Some(frame) = held(&self.frames).get(offset) {
             return Ok(Ok(frame));
         }
-        let loaded = load(&handle.file, spot)?;
+        let loaded = self.load(&handle.file, spot)?;
         Ok(self.judge(loaded, segment, spot, offset))
     }
 
@@ -120,7 +123,7 @@ impl Shared {
             self.record_gap(segment.first, segment::HEADER_BYTES, offset..segment.end);
             return Ok(Err(segment.end));
         };
-        let loaded = load(&opened.file, spot)?;
+        let loaded = self.load(&opened.file, spot)?;
         Ok(self.judge(loaded, segment, spot, offset))
     }
 
@@ -169,15 +172,23 @@ impl Shared {
         held(&self.tables).put(opened.clone());
         Ok(opened)
     }
-}
 
-fn load(file: &std::fs::File, spot: Spot) -> io::Result<Loaded> {
-    let length = usize::try_from(spot.until.saturating_sub(spot.position)).unwrap_or(0);
-    let mut bytes = vec![0; length];
-    match file.read_exact_at(&mut bytes, spot.position) {
-        Ok(()) => Ok(frame::unpack(&bytes).map_or(Loaded::Damaged, Loaded::Frame)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Loaded::Damaged),
-        Err(error) if error.raw_os_error() == Some(SECTOR_IS_BAD) => Ok(Loaded::Damaged),
-        Err(error) => Err(error),
+    fn load(&self, file: &std::fs::File, spot: Spot) -> io::Result<Loaded> {
+        let length = usize::try_from(spot.until.saturating_sub(spot.position)).unwrap_or(0);
+        let mut bytes = vec![0; length];
+        match file.read_exact_at(&mut bytes, spot.position) {
+            Ok(()) => {
+                let mut unpacker = held(&self.unpackers).pop().unwrap_or_default();
+                let frame = unpacker.unpack(&bytes);
+                let mut idle = held(&self.unpackers);
+                if idle.len() < UNPACKERS_IDLE {
+                    idle.push(unpacker);
+                }
+                Ok(frame.map_or(Loaded::Damaged, Loaded::Frame))
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Loaded::Damaged),
+            Err(error) if error.raw_os_error() == Some(SECTOR_IS_BAD) => Ok(Loaded::Damaged),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::cache::{Frames, Tables};
 use super::disk::{Disk, Handle};
-use super::frame::Frame;
+use super::frame::{Frame, Unpacker};
 use super::gaps::{Gap, Gaps};
 use super::queue::Queue;
 use super::segment::{Entry, Table};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) end: watch::Sender<Offset>,
     pub(super) frames: Mutex<Frames>,
     pub(super) tables: Mutex<Tables>,
+    /// Not in use right now.
+    pub(super) unpackers: Mutex<Vec<Unpacker>>,
     /// Orders the writers of `gaps.json`.
     saving: Mutex<()>,
 }
@@ -223,6 +225,7 @@ impl Shared {
             queue: Queue::new(options.queue_bytes_max),
             frames: Mutex::new(Frames::new(options.frame_cache_frames_max)),
             tables: Mutex::new(Tables::new(options.open_segments_max)),
+            unpackers: Mutex::default(),
             end: watch::Sender::new(Offset(parts.state.end)),
             options,
             clock,

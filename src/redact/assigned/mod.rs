@@ -1,5 +1,6 @@
-//! A secret in running text behind its name: `password=…`, `"api_key": "…"`, `SECRET …`, `<token>…</token>`,
-//! `?code=…`. The name is classed as a field's name would be; what follows decides how much proof the value must bring.
+//! A secret in running text behind its name: `password=…`, `"api_key": "…"`, `SECRET …`,
+//! `<token>…</token>`, `?code=…`. The name is classed as a field's name would be; what follows
+//! decides how much proof the value must bring.
 
 use std::ops::Range;
 
@@ -95,7 +96,8 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// The whole word a keyword is part of. A dash goes on with a letter, a digit behind one begins a value.
+/// The whole word a keyword is part of. A dash goes on with a letter, a digit behind one begins a
+/// value.
 fn name_around(text: &[u8], at: usize) -> Range<usize> {
     let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
     let before = head
@@ -298,7 +300,8 @@ fn quote_end(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usi
     None
 }
 
-/// The end of a value without quotes: room, a quote, a delimiter; without punctuation that belongs to the sentence.
+/// The end of a value without quotes: room, a quote, a delimiter; without punctuation that belongs
+/// to the sentence.
 fn bare_end(text: &[u8], at: usize, sign: Sign) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let mut end = rest

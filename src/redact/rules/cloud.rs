@@ -70,7 +70,8 @@ pub(super) const RULES: &[Rule] = &[
     head("google-service-account", &["\"private_key_id\""], r#""private_key_id"\s{0,4}:\s{0,4}"([a-f0-9]{40})""#, &[r#"{"private_key_id": "<h40>"}"#]).rank(Rank::Shape),
 ];
 
-/// Sixteen and more digits and letters mixed, as the old tokens of Vault are; `s.` begins many a path too.
+/// Sixteen and more digits and letters mixed, as the old tokens of Vault are; `s.` begins many a
+/// path too.
 fn is_legacy_vault(text: &[u8]) -> bool {
     text.starts_with(b"b.")
         || text.len() == 26 && check::mixed(text) && text.iter().any(u8::is_ascii_uppercase)

@@ -1,9 +1,10 @@
-//! The table of secret kinds. A kind is one row: its name, the keywords that lead to it, how it looks behind one, and
-//! examples that are its tests. A new kind is a new row.
+//! The table of secret kinds. A kind is one row: its name, the keywords that lead to it, how it
+//! looks behind one, and examples that are its tests. A new kind is a new row.
 //!
-//! In examples `<A36>` stands for 36 random characters of an alphabet: `A` letters and digits, `a` lower-case letters and
-//! digits, `U` upper-case base32, `h` hex, `H` upper-case hex, `d` digits, `w` URL-safe base64, `b` base64. None of them may
-//! be left in the redacted text. So no example in this repository looks like a leaked secret.
+//! In examples `<A36>` stands for 36 random characters of an alphabet: `A` letters and digits, `a`
+//! lower-case letters and digits, `U` upper-case base32, `h` hex, `H` upper-case hex, `d` digits,
+//! `w` URL-safe base64, `b` base64. None of them may be left in the redacted text. So no example in
+//! this repository looks like a leaked secret.
 
 mod cloud;
 mod code;
@@ -16,8 +17,8 @@ use super::engine::Probe;
 use super::keys::Kind;
 use super::spans::{Rank, Spans};
 
-/// How a kind looks around its keyword. Repeats in regexes are bounded, but for the last one: what may fail behind a long run
-/// would be tried anew at each keyword in that run.
+/// How a kind looks around its keyword. Repeats in regexes are bounded, but for the last one: what
+/// may fail behind a long run would be tried anew at each keyword in that run.
 #[derive(Clone, Copy)]
 pub(super) enum Find {
     /// From the keyword's first byte on. Group 1, where there is one, is the secret.
@@ -32,7 +33,8 @@ pub(super) enum Find {
 pub(super) struct Rule {
     /// The name in tags.
     pub(super) id: &'static str,
-    /// Literals, any of which leads here, in any case. At least three bytes, so that few values hold one by chance.
+    /// Literals, any of which leads here, in any case. At least three bytes, so that few values
+    /// hold one by chance.
     pub(super) keywords: &'static [&'static str],
     /// How it looks.
     pub(super) find: Find,
@@ -43,6 +45,7 @@ pub(super) struct Rule {
     /// How specific it is.
     pub(super) rank: Rank,
     /// Texts that hold one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "examples are tests"))]
     pub(super) hits: &'static [&'static str],
     /// Texts that look alike and hold none.
     pub(super) misses: &'static [&'static str],

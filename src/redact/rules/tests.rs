@@ -42,7 +42,8 @@ pub(in crate::redact) fn expand(example: &str, numbers: &mut Numbers) -> (String
             continue;
         };
         let letters = alphabet(hole.as_bytes()[0]);
-        // Begins with a letter, a digit and ends with neither a dash nor the like, as real tokens mostly do.
+        // Begins with a letter, a digit and ends with neither a dash nor the like, as real tokens
+        // mostly do.
         let piece: String = (0..length)
             .map(|at| {
                 loop {

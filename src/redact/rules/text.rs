@@ -1,4 +1,5 @@
-//! Kinds that belong to no one service: tokens and keys by standard, passwords by what stands before them.
+//! Kinds that belong to no one service: tokens and keys by standard, passwords by what stands
+//! before them.
 
 use super::super::spans::Rank;
 use super::super::{assigned, check, shapes, urls};

@@ -1,0 +1,210 @@
+/** The shapes of the API, as `openapi.json` describes them. */
+
+export type Scalar = string | number | boolean | null;
+
+/** An event: flat, dotted names; a name with several values holds an array. */
+export interface EventRow {
+  id: string;
+  '@timestamp': string;
+  [name: string]: Scalar | Scalar[];
+}
+
+export interface Stats {
+  total?: number | null;
+  total_relation?: string;
+  scanned?: number;
+  searched_segments?: number;
+  complete_until?: string | null;
+  lag_events?: number;
+  took_ms?: number;
+}
+
+export interface Page {
+  next_cursor: string | null;
+  limit: number;
+}
+
+export interface List<T> {
+  data: T[];
+  page?: Page;
+}
+
+export interface SearchRequest {
+  query: string;
+  from: string;
+  to: string;
+  limit?: number;
+  cursor?: string | null;
+  sort?: 'asc' | 'desc';
+  fields?: string[];
+  count?: boolean;
+}
+
+export interface SearchAnswer extends List<EventRow> {
+  page: Page;
+  stats: Stats;
+}
+
+export interface Bucket {
+  key: Scalar;
+  count: number;
+  split?: Record<string, number>;
+}
+
+export interface Aggregation {
+  buckets: Bucket[];
+  other?: number;
+  missing?: number;
+}
+
+export type AggregationRequest =
+  | { histogram: { interval: string; split?: string } }
+  | { terms: { field: string; size: number } };
+
+export interface AggregateAnswer {
+  aggs: Record<string, Aggregation>;
+  stats: Stats;
+}
+
+export type StoryEvent = EventRow & { start?: string; lane?: string };
+
+export interface AlertRef {
+  id: string;
+  title: string;
+  severity: Severity;
+  status: AlertStatus;
+}
+
+export interface Story {
+  id: string;
+  matched_by: string;
+  events: StoryEvent[];
+  services: { name: string; start: string; end: string; events: number }[];
+  start: string | null;
+  end: string | null;
+  duration_ms: number | null;
+  alerts: AlertRef[];
+  stats?: Stats;
+}
+
+export interface FieldInfo {
+  name: string;
+  kind: string;
+  doc: string;
+}
+
+export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+export type AlertStatus = 'open' | 'acknowledged' | 'closed';
+
+export const REASONS = {
+  true_positive: 'Attack, dealt with',
+  benign: 'Right match, but allowed',
+  false_positive: 'Wrong match',
+  testing: 'Test or maintenance',
+  other: 'Other',
+} as const;
+export type Reason = keyof typeof REASONS;
+
+export interface Alert extends AlertRef {
+  version: number;
+  rule: { id: string; name: string; revision: string; tags: string[] };
+  dedup_key: string;
+  summary: string;
+  resolution: { reason: Reason; comment: string; by: string; at: string } | null;
+  assignee: string | null;
+  first_seen: string;
+  last_seen: string;
+  opened_at: string;
+  updated_at: string;
+  acknowledged_at: string | null;
+  count: number;
+  value: number;
+  threshold: number;
+  entities: { type: string; value: string }[];
+  correlation_ids: string[];
+  sample_events: { id: string; time: string; summary: string }[];
+  query: string;
+  previous_id: string | null;
+  labels: Record<string, string>;
+  url: string;
+}
+
+/** One entry of an alert's history. */
+export interface HistoryEntry {
+  at: string;
+  actor?: string | null;
+  action?: string;
+  from?: string | null;
+  to?: string | null;
+  note?: string | null;
+}
+
+/** One delivery of an alert to a webhook. */
+export interface Delivery {
+  id: string;
+  endpoint_id?: string;
+  endpoint?: string;
+  url?: string;
+  event?: string;
+  type?: string;
+  status: string;
+  attempts?: number | { at: string; status?: number | null; error?: string | null }[];
+  last_status?: number | null;
+  last_error?: string | null;
+  next_attempt_at?: string | null;
+  created_at?: string;
+  updated_at?: string;
+}
+
+export interface Rule {
+  id: string;
+  title: string;
+  level: string;
+  status: string;
+  tags: string[];
+  kind: string;
+  file: string;
+  text?: string;
+  errors: (string | { message?: string; line?: number })[];
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  scopes: string[];
+  created_at?: string;
+  expires_at?: string | null;
+  last_used_at?: string | null;
+  revoked_at?: string | null;
+  status?: string;
+  key?: string;
+}
+
+export const SCOPES = ['ingest', 'search', 'alerts', 'admin'] as const;
+
+export interface Webhook {
+  id: string;
+  url: string;
+  description: string;
+  severity_min?: Severity | null;
+  rules?: string[];
+  status?: string;
+  enabled?: boolean;
+  created_at?: string;
+  secret?: string;
+}
+
+export interface Source {
+  name?: string;
+  source?: string;
+  first_seen?: string;
+  last_seen?: string;
+  events?: number;
+}
+
+export interface Session {
+  name: string;
+  scopes: string[];
+  expires_at: string | null;
+}
