@@ -1,8 +1,8 @@
 //! Combined (and common) access logs of nginx and Apache, with the fields people append to them.
 //!
-//! `host - user [time] "request" status bytes "referer" "agent"`, then numbers, quoted texts and `name=value`
-//! in any order. The fields carry nginx's variable names. nginx and Apache write quotes, backslashes and
-//! control bytes as `\xHH`, Apache also as `\"`; both are undone.
+//! `host - user [time] "request" status bytes "referer" "agent"`, then numbers, quoted texts and
+//! `name=value` in any order. The fields carry nginx's variable names. nginx and Apache write
+//! quotes, backslashes and control bytes as `\xHH`, Apache also as `\"`; both are undone.
 
 use std::borrow::Cow;
 

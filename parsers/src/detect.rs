@@ -2,8 +2,8 @@
 
 use crate::{Entry, Format};
 
-/// ECS by `ecs.version` or by `@timestamp` beside an ECS name; nginx by two of the names that nobody
-/// else uses.
+/// ECS by `ecs.version` or by `@timestamp` beside an ECS name; nginx by two of the names that
+/// nobody else uses.
 pub(crate) fn json_kind(fields: &[Entry<'_>]) -> Format {
     let mut has_time = false;
     let mut nginx = 0;

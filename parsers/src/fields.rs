@@ -19,9 +19,9 @@ pub enum Value<'a> {
 
 /// One field: a dotted name and a scalar.
 ///
-/// Nested objects are flattened with dots (`request.headers.host`), objects inside arrays carry their
-/// position (`tries.0.ip`), and an array of scalars is one entry per element under the same name.
-/// Duplicate keys are all kept, in order.
+/// Nested objects are flattened with dots (`request.headers.host`), objects inside arrays carry
+/// their position (`tries.0.ip`), and an array of scalars is one entry per element under the same
+/// name. Duplicate keys are all kept, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Dotted name as the source wrote it.

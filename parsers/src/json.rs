@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Note, Options, Parsed, Value, scan, text};
+use crate::{Entry, Note, Options, Parsed, Value, scan, text};
 
 /// Levels that are followed by calls whatever the options say.
 const DEPTH_HARD_MAX: usize = 128;
@@ -45,18 +45,17 @@ type Step<T> = Option<T>;
 
 impl<'a> Reader<'a, '_> {
     /// The next byte that is not space.
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.bytes.get(self.at)?;
-            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(byte);
-            }
-            self.at += 1;
+        let byte = *self.bytes.get(self.at)?;
+        if byte > b' ' {
+            return Some(byte);
         }
+        self.at = scan::skip_space(self.bytes, self.at);
+        self.bytes.get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     fn expect(&mut self, wanted: u8) -> Step<()> {
         if self.peek()? != wanted {
             return None;
@@ -175,13 +174,19 @@ impl<'a> Reader<'a, '_> {
         Cow::Owned(name)
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, key: Cow<'a, str>, value: Value<'a>) -> Step<()> {
+        let fits = self.parsed.fields.len() < self.options.fields_max
+            && key.len() <= self.options.name_bytes_max;
+        if fits && self.path.is_empty() {
+            self.parsed.fields.push(Entry { name: key, value });
+            return Some(());
+        }
         let name = self.full_name(key);
         self.push_named(name, value)
     }
 
-    #[inline]
+    #[inline(never)]
     fn push_named(&mut self, name: Cow<'a, str>, value: Value<'a>) -> Step<()> {
         if self.parsed.fields.len() >= self.options.fields_max {
             self.parsed.note(Note::FieldsTruncated);
@@ -198,15 +203,14 @@ impl<'a> Reader<'a, '_> {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, first: u8) -> Step<Value<'a>> {
         match first {
             b'"' => {
                 self.at += 1;
                 let text = self.string()?;
                 if text.len() > self.options.value_bytes_max {
-                    self.parsed.note(Note::ValueTruncated);
-                    return Some(Value::Str(cut(text, self.options.value_bytes_max)));
+                    return Some(self.too_long(text));
                 }
                 Some(Value::Str(text))
             }
@@ -226,6 +230,12 @@ impl<'a> Reader<'a, '_> {
             b'n' => self.word("null", Value::Null),
             _ => self.odd(),
         }
+    }
+
+    #[cold]
+    fn too_long(&mut self, text: Cow<'a, str>) -> Value<'a> {
+        self.parsed.note(Note::ValueTruncated);
+        Value::Str(cut(text, self.options.value_bytes_max))
     }
 
     #[inline]
@@ -258,7 +268,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// A string whose opening quote is behind us.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Step<Cow<'a, str>> {
         let start = self.at;
         let end = scan::quote_or_escape(self.bytes, start)?;
@@ -270,6 +280,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// A string from `start` with its first backslash at `escape`.
+    #[cold]
     fn escaped(&mut self, start: usize, mut escape: usize) -> Step<String> {
         let mut out = String::with_capacity((escape - start) * 2 + 16);
         let mut from = start;

@@ -1,8 +1,8 @@
 //! Bytes to fields: every log format Wardline reads, as pure functions.
 //!
-//! [`records`] splits a body, [`parse`] turns one record into flat, bounded fields. Parsing cannot fail: any
-//! bytes become a [`Parsed`], and what was not understood is a [`Note`] on it. This crate knows nothing of
-//! the rest of the product, of time, of disk or of the network.
+//! [`records`] splits a body, [`parse`] turns one record into flat, bounded fields. Parsing cannot
+//! fail: any bytes become a [`Parsed`], and what was not understood is a [`Note`] on it. This crate
+//! knows nothing of the rest of the product, of time, of disk or of the network.
 
 mod access_log;
 mod detect;
@@ -100,7 +100,8 @@ pub fn parse_into<'a>(
     match std::str::from_utf8(record) {
         Ok(text) => parse_text(parsed, format, text, options),
         Err(_) => {
-            // Rare: a copy with U+FFFD in place of each bad sequence, parsed and then made independent.
+            // Rare: a copy with U+FFFD in place of each bad sequence, parsed and then made
+            // independent.
             let text = String::from_utf8_lossy(record);
             let mut replaced = Parsed::default();
             if is_cut {

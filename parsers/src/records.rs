@@ -1,8 +1,8 @@
 //! Splitting a body into records, in linear time and without copying.
 //!
-//! A line that is one whole object is taken as it stands, which is nearly all there is. Everything else
-//! (objects side by side, over several lines, in arrays) is followed by the grammar, and where that fails
-//! the record ends at the end of its line, so that a broken one costs no neighbour.
+//! A line that is one whole object is taken as it stands, which is nearly all there is. Everything
+//! else (objects side by side, over several lines, in arrays) is followed by the grammar, and where
+//! that fails the record ends at the end of its line, so that a broken one costs no neighbour.
 
 use crate::Format;
 use crate::scan::{self, Line};
@@ -32,8 +32,8 @@ pub struct Records<'a> {
 /// Splits a body into records without copying.
 ///
 /// NDJSON, an array of objects, one object (also over several lines), objects side by side,
-/// `{"events":[…]}` and `{"logs":[…]}`, and lines of text; blank lines are skipped. Formats whose records
-/// are lines are split at line ends only.
+/// `{"events":[…]}` and `{"logs":[…]}`, and lines of text; blank lines are skipped. Formats whose
+/// records are lines are split at line ends only.
 #[must_use]
 pub fn records(format: Format, body: &[u8]) -> Records<'_> {
     Records {
@@ -121,7 +121,8 @@ impl<'a> Records<'a> {
     }
 
     fn object(&mut self) -> &'a [u8] {
-        // Objects side by side share a line: its end is looked for, and its braces counted, only once.
+        // Objects side by side share a line: its end is looked for, and its braces counted, only
+        // once.
         let is_first = self.at >= self.line_end;
         if is_first {
             let rest = self.body.get(self.at..).unwrap_or_default();
@@ -223,8 +224,8 @@ impl<'a> Records<'a> {
 }
 
 /// Whether a line looks like exactly one object: braces at both ends, as many closed as opened, and
-/// nowhere one object behind another. Strings that hold braces may fool it, at worst into the slow path
-/// or into one record that does not parse.
+/// nowhere one object behind another. Strings that hold braces may fool it, at worst into the slow
+/// path or into one record that does not parse.
 fn is_one_object(line: &[u8]) -> bool {
     if !line.ends_with(b"}") {
         return false;

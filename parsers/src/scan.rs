@@ -1,4 +1,5 @@
-//! Shared scanning of JSON bytes: strings, whitespace, and where a value ends, without building anything.
+//! Shared scanning of JSON bytes: strings, whitespace, and where a value ends, without building
+//! anything.
 
 /// Deepest nesting the splitter follows; what is deeper counts as malformed.
 const DEPTH_MAX: usize = 1024;
@@ -31,9 +32,9 @@ const fn matches(word: u64, byte: u8) -> u64 {
     same.wrapping_sub(LOW) & !same & HIGH
 }
 
-/// Position of the next `"` or `\`. Most strings are short, so three words are looked at by hand before
-/// the vector search is called.
-#[inline]
+/// Position of the next `"` or `\`. Most strings are short, so three words are looked at by hand
+/// before the vector search is called.
+#[inline(always)]
 pub(crate) fn quote_or_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let mut rest = bytes.get(from..)?;
     let mut at = from;
@@ -52,8 +53,8 @@ pub(crate) fn quote_or_escape(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memchr2(b'"', b'\\', rest).map(|found| at + found)
 }
 
-/// Position behind the closing quote of a string whose opening quote is before `at`; a line break inside
-/// means that the string was never closed.
+/// Position behind the closing quote of a string whose opening quote is before `at`; a line break
+/// inside means that the string was never closed.
 fn string_close(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -107,7 +108,8 @@ enum Expect {
     CommaOrEnd,
 }
 
-/// Position behind the JSON value that starts at `from`, by the grammar (scalars are taken loosely).
+/// Position behind the JSON value that starts at `from`, by the grammar (scalars are taken
+/// loosely).
 pub(crate) fn value_end(bytes: &[u8], from: usize) -> Result<usize, Fail> {
     let mut open = Open {
         bits: [0; DEPTH_MAX / 64],

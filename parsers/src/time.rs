@@ -4,9 +4,9 @@ const SECOND: i64 = 1_000_000_000;
 
 /// Nanoseconds since 1970 (range 1677 to 2262) of a time as logs write it; `None` where it is none.
 ///
-/// Epoch numbers by magnitude (below 1e11 seconds, 1e14 milliseconds, 1e17 microseconds, else nanoseconds;
-/// with fraction or exponent), RFC 3339 with `T` or space, any fraction and any offset (UTC where there is
-/// none), and the common log format `21/Nov/2026:19:14:33 +0100`.
+/// Epoch numbers by magnitude (below 1e11 seconds, 1e14 milliseconds, 1e17 microseconds, else
+/// nanoseconds; with fraction or exponent), RFC 3339 with `T` or space, any fraction and any offset
+/// (UTC where there is none), and the common log format `21/Nov/2026:19:14:33 +0100`.
 #[must_use]
 pub fn time(text: &str) -> Option<i64> {
     let bytes = text.trim_ascii().as_bytes();

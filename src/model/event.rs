@@ -47,6 +47,16 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// An event without fields, with room for so many.
+    #[must_use]
+    pub fn with_room(time: Timestamp, received: Timestamp, fields: usize) -> Self {
+        Self {
+            time,
+            received,
+            fields: Vec::with_capacity(fields),
+        }
+    }
+
     /// Adds a value under a canonical name.
     pub fn push(&mut self, field: Field, value: Value<'a>) {
         self.fields.push((FieldName::Known(field), value));

@@ -1,17 +1,17 @@
 //! Correlation ids: one normal form for all the ways the same id is written.
 //!
-//! The index stores the forms of every id of an event and a query asks for the forms of the id it was
-//! given; two spellings of one id always share a form. Shapes: reference/ingest.md §4.5.
+//! The index stores the forms of every id of an event and a query asks for the forms of the id it
+//! was given; two spellings of one id always share a form. Shapes: reference/ingest.md §4.5.
 
 /// Ids longer than this are cut: they are chosen by clients.
 pub const ID_BYTES_MAX: usize = 128;
 
 /// The normal forms of an id as it was written, one to three, without duplicates.
 ///
-/// Lower case; UUIDs without dashes; `traceparent`, `b3`, `sentry-trace` and `uber-trace-id` as trace and
-/// span; `Root=1-a-b` as 32 hex digits; `CF-Ray` without the data centre; a 64-bit trace id padded to 128
-/// bits without the padding; Datadog's decimal ids also in hex; `|root.1.` also as its root, `uuid#7` also
-/// as its UUID.
+/// Lower case; UUIDs without dashes; `traceparent`, `b3`, `sentry-trace` and `uber-trace-id` as
+/// trace and span; `Root=1-a-b` as 32 hex digits; `CF-Ray` without the data centre; a 64-bit trace
+/// id padded to 128 bits without the padding; Datadog's decimal ids also in hex; `|root.1.` also as
+/// its root, `uuid#7` also as its UUID.
 #[must_use]
 pub fn id_forms(raw: &str) -> Vec<String> {
     let mut forms = Vec::with_capacity(1);

@@ -1,7 +1,8 @@
 //! Where a client is: country, city and network by its address, from MMDB files.
 //!
-//! MaxMind's own schema and the flat one of ip-location-db are both read. Files are looked at once a second
-//! and read again when they changed; one that cannot be read leaves the old one in place and is counted.
+//! MaxMind's own schema and the flat one of ip-location-db are both read. Files are looked at once
+//! a second and read again when they changed; one that cannot be read leaves the old one in place
+//! and is counted.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -288,7 +289,8 @@ impl Databases {
         let place = self.look_up(address);
         let mut cache = lock();
         if cache.len() >= self.cached_per_shard_max {
-            // A full shard begins anew: no bookkeeping on hits, and the hot addresses are back at once.
+            // A full shard begins anew: no bookkeeping on hits, and the hot addresses are back at
+            // once.
             cache.clear();
         }
         cache.insert(address, place.clone());

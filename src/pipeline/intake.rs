@@ -14,7 +14,8 @@ use crate::wal::{self, Wal};
 
 const KIB: usize = 1024;
 
-/// Takes payloads and answers when their events are durable. Cheap to clone; all clones share one bound.
+/// Takes payloads and answers when their events are durable. Cheap to clone; all clones share one
+/// bound.
 #[derive(Clone, Debug)]
 pub struct Intake(Arc<Inner>);
 
@@ -67,8 +68,8 @@ impl Intake {
         }))
     }
 
-    /// Waits for room for a body of so many bytes, at most as long as requests are held. A body larger than all
-    /// the room there is waits until it is alone.
+    /// Waits for room for a body of so many bytes, at most as long as requests are held. A body
+    /// larger than all the room there is waits until it is alone.
     pub async fn reserve(&self, bytes: usize) -> Result<Room, Refused> {
         let inner = &self.0;
         let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
@@ -131,7 +132,8 @@ impl Intake {
         })
     }
 
-    /// Small payloads here, large ones beside the runtime so that no other connection waits for them.
+    /// Small payloads here, large ones beside the runtime so that no other connection waits for
+    /// them.
     async fn run(&self, payload: Payload) -> Option<Output> {
         let inner = &self.0;
         if payload.bytes.len() <= inner.options.inline_bytes_max {

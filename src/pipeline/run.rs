@@ -69,7 +69,8 @@ impl Pipeline {
         );
     }
 
-    /// The events of a body as they are before redaction: for looking at one's own logs, never for keeping.
+    /// The events of a body as they are before redaction: for looking at one's own logs, never for
+    /// keeping.
     pub fn raw_events(&self, payload: &Payload, mut to: impl FnMut(&Event<'_>)) {
         self.each(payload, |event| event, |event| to(&event));
     }

@@ -15,38 +15,24 @@ pub struct SensitiveRoute {
     pub segment: String,
 }
 
-/// Segments that make a route sensitive, with the methods that do: any, or those that change something.
-const SENSITIVE: [(&str, bool); 15] = [
-    ("password", false),
-    ("passwords", false),
-    ("email", true),
-    ("role", true),
-    ("roles", true),
-    ("permissions", true),
-    ("keys", true),
-    ("api-keys", true),
-    ("apikeys", true),
-    ("tokens", true),
-    ("export", false),
-    ("exports", false),
-    ("payments", true),
-    ("payment", true),
-    ("admin", false),
-];
+/// Longest word `about` knows.
+const WORD_BYTES_MAX: usize = 12;
 
-/// Segments that make a route a login.
-const LOGIN: [&str; 10] = [
-    "login",
-    "signin",
-    "sign-in",
-    "token",
-    "sessions",
-    "session",
-    "mfa",
-    "2fa",
-    "otp",
-    "authenticate",
-];
+/// What a segment says about its route: `(login, logout, sensitive, sensitive where something is
+/// changed)`.
+fn about(segment: &[u8]) -> (bool, bool, bool, bool) {
+    match segment {
+        b"login" | b"signin" | b"sign-in" | b"token" | b"sessions" | b"session" | b"mfa"
+        | b"2fa" | b"otp" | b"authenticate" => (true, false, false, false),
+        b"logout" | b"signout" | b"sign-out" => (false, true, false, false),
+        b"password" | b"passwords" | b"export" | b"exports" | b"admin" => {
+            (false, false, true, true)
+        }
+        b"email" | b"role" | b"roles" | b"permissions" | b"keys" | b"api-keys" | b"apikeys"
+        | b"tokens" | b"payments" | b"payment" => (false, false, false, true),
+        _ => (false, false, false, false),
+    }
+}
 
 /// The words of `event.action` this page writes.
 const ATTEMPT: &str = "auth.attempt";
@@ -123,7 +109,8 @@ pub(super) fn outcome(word: &str) -> Option<&'static str> {
     }
 }
 
-/// Sets `event.action`, `event.actions`, `event.category` and `event.outcome` where the source did not.
+/// Sets `event.action`, `event.actions`, `event.category` and `event.outcome` where the source did
+/// not.
 pub(super) fn infer(slots: &mut Slots<'_>, own: &[SensitiveRoute]) {
     let status = slots
         .text(Field::HttpStatus)
@@ -219,17 +206,17 @@ fn categories(action: &str) -> &'static [&'static str] {
 fn route(path: &str, method: Option<&str>, own: &[SensitiveRoute]) -> Route {
     let changes = !matches!(method, None | Some("GET" | "HEAD" | "OPTIONS"));
     let mut found = Route::default();
-    for segment in path.split('/').take(16) {
-        // Longest word of the lists; nearly every segment is settled by its length or first letter.
-        if !(3..=12).contains(&segment.len()) {
+    for segment in path.as_bytes().split(|b| *b == b'/').take(16) {
+        let mut word = [0; WORD_BYTES_MAX];
+        let Some(word) = word.get_mut(..segment.len()).filter(|word| word.len() >= 3) else {
             continue;
-        }
-        let is = |word: &str| word.len() == segment.len() && word.eq_ignore_ascii_case(segment);
-        found.is_login |= LOGIN.into_iter().any(is);
-        found.is_logout |= is("logout") || is("signout");
-        found.is_sensitive |= SENSITIVE
-            .into_iter()
-            .any(|(word, only_changes)| is(word) && (changes || !only_changes));
+        };
+        word.copy_from_slice(segment);
+        word.make_ascii_lowercase();
+        let (login, logout, sensitive, changing) = about(word);
+        found.is_login |= login;
+        found.is_logout |= logout;
+        found.is_sensitive |= sensitive || (changing && changes);
     }
     found.is_sensitive |= own.iter().any(|rule| {
         rule.method

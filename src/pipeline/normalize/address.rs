@@ -54,7 +54,8 @@ impl<'de> Deserialize<'de> for Cidr {
     }
 }
 
-/// An address as logs write it: plain, `ip:port`, `[ip]:port`, with a zone; IPv4 in IPv6 becomes IPv4.
+/// An address as logs write it: plain, `ip:port`, `[ip]:port`, with a zone; IPv4 in IPv6 becomes
+/// IPv4.
 pub(super) fn parse(text: &str) -> Option<(IpAddr, Option<u16>)> {
     let text = text.trim();
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -73,8 +74,8 @@ pub(super) fn parse(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 /// The rightmost hop that is no trusted proxy; where all are trusted, the leftmost.
 ///
-/// `peer` is the last hop, known for sure; what stands before it in the chain was written by the hop after,
-/// so nothing left of an untrusted hop is believed.
+/// `peer` is the last hop, known for sure; what stands before it in the chain was written by the
+/// hop after, so nothing left of an untrusted hop is believed.
 pub(super) fn client(chain: &str, peer: Option<IpAddr>, trusted: &[Cidr]) -> Option<IpAddr> {
     let is_trusted = |address: IpAddr| trusted.iter().any(|block| block.contains(address));
     let mut client = peer;

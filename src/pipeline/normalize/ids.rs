@@ -16,6 +16,11 @@ const IDS_MAX: usize = 16;
 pub(super) struct Ids<'a>(Vec<(Id, Cow<'a, str>)>);
 
 impl<'a> Ids<'a> {
+    /// Forgets the ids and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Takes note of an id.
     pub(super) fn found(&mut self, kind: Id, text: Cow<'a, str>) {
         if self.0.len() < IDS_MAX && !self.0.iter().any(|(_, known)| *known == text) {
@@ -23,7 +28,8 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Writes `correlation.id`, `correlation.ids`, `trace.id`, `span.id` and `http.request.id`; forgets the ids.
+    /// Writes `correlation.id`, `correlation.ids`, `trace.id`, `span.id` and `http.request.id`;
+    /// forgets the ids.
     pub(super) fn settle(&mut self, slots: &mut Slots<'a>) {
         if self.0.is_empty() {
             return;
@@ -59,13 +65,16 @@ impl<'a> Ids<'a> {
 
 /// An id as it stands: trimmed, cut, lower case where it is a UUID or hex.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
-    let trimmed = text.trim();
+    let trimmed = values::trimmed(&text);
     let text = if trimmed.len() == text.len() {
         text
     } else {
         Cow::Owned(trimmed.to_owned())
     };
     let text = values::cut(text, ID_BYTES_MAX);
+    if !text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return text;
+    }
     let is_hex = text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if is_hex && text.len() >= 16 {
         return values::lower(text);
@@ -73,7 +82,8 @@ fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     text
 }
 
-/// A trace id in any carrier: sets `trace.id` and `span.id`, and gives the id back as it is to be kept.
+/// A trace id in any carrier: sets `trace.id` and `span.id`, and gives the id back as it is to be
+/// kept.
 fn trace<'a>(slots: &mut Slots<'a>, text: Cow<'a, str>) -> Cow<'a, str> {
     let bytes = text.as_bytes();
     let is_plain = bytes.len() == 32 && bytes.iter().all(u8::is_ascii_hexdigit);
@@ -116,7 +126,8 @@ fn trace<'a>(slots: &mut Slots<'a>, text: Cow<'a, str>) -> Cow<'a, str> {
     if !slots.has(Field::TraceId) {
         slots.set_str(Field::TraceId, padded.clone());
     }
-    // Carriers are dissolved; Amazon's own spelling and decimals are what people copy, so they stay.
+    // Carriers are dissolved; Amazon's own spelling and decimals are what people copy, so they
+    // stay.
     if is_decimal {
         return text;
     }
@@ -142,8 +153,14 @@ fn is_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
-    // Different plain ids of one length differ; only then is it worth looking closer.
-    if one.len() == other.len() && !one.bytes().any(|b| b.is_ascii_uppercase()) {
+    // Nearly all spellings of an id end alike, and nearly all other ids do not. The few spellings
+    // this misses (`…-AMS` beside `…`) stand twice, which costs nothing but their bytes.
+    let last = |text: &str| {
+        text.bytes()
+            .next_back()
+            .map(|byte| byte.to_ascii_lowercase())
+    };
+    if last(one) != last(other) {
         return false;
     }
     let mut first = None;

@@ -1,7 +1,8 @@
-//! Parsed records to canonical events: which source name means what, in which unit, and what follows from it.
+//! Parsed records to canonical events: which source name means what, in which unit, and what
+//! follows from it.
 //!
-//! The first value of a canonical field wins; a second, different one and everything unknown is kept under
-//! the source's own name (`ext.`). Nothing here knows a clock or the network.
+//! The first value of a canonical field wins; a second, different one and everything unknown is
+//! kept under the source's own name (`ext.`). Nothing here knows a clock or the network.
 
 mod action;
 mod address;
@@ -10,6 +11,7 @@ mod names;
 mod request;
 mod route;
 mod slots;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -57,9 +59,9 @@ pub(super) struct Normalizer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     /// Name of the source.
-    pub source: &'a str,
+    pub(super) source: &'a str,
     /// When it was received.
-    pub received: Timestamp,
+    pub(super) received: Timestamp,
 }
 
 /// Memory used again from record to record of one payload.
@@ -70,8 +72,8 @@ pub(super) struct Scratch<'a> {
     addresses: Addresses<'a>,
     time: Option<FoundTime<'a>>,
     notes: Vec<&'static str>,
-    /// What the name at each position of the last record meant: the next record mostly has the same names.
-    /// Bounded by the most fields a record can have.
+    /// What the name at each position of the last record meant: the next record mostly has the same
+    /// names. Bounded by the most fields a record can have.
     memo: Vec<(String, Option<Target>)>,
 }
 
@@ -144,7 +146,7 @@ impl<'a> Scratch<'a> {
         if !self.slots.is_empty() {
             self.slots = Slots::default();
         }
-        self.ids = Ids::default();
+        self.ids.clear();
         self.addresses = Addresses::default();
         self.time = None;
         self.notes.clear();
@@ -177,7 +179,9 @@ impl<'a> Scratch<'a> {
             Target::Duration(field, unit) => self.duration(field, unit, entry),
             Target::Time(rank) => self.found_time(rank, entry),
             Target::RequestTime => match &entry.value {
-                Value::Str(text) if text.contains(['/', 'T', '-']) => self.found_time(2, entry),
+                Value::Str(text) if text.bytes().any(|b| matches!(b, b'/' | b'T' | b'-')) => {
+                    self.found_time(2, entry)
+                }
                 _ => self.duration(Field::EventDuration, 1_000_000_000, entry),
             },
             Target::Host if format == Format::NginxJson => self.text(Field::UrlDomain, entry),

@@ -1,19 +1,20 @@
-//! Which source name means what: one table of data, and its lookup.
+//! Looking up what a source's name means.
 //!
-//! Names are compared without case and without `_ - . ` and space, so `clientIp`, `client_ip` and `client.ip`
-//! are one name. Sources: reference/ingest.md §4.3, ECS, OpenTelemetry, nginx, pino, common spellings.
+//! Names are compared without case and without `_ - . ` and space, so `clientIp`, `client_ip` and
+//! `client.ip` are one name; `table.rs` holds them.
 
 use std::collections::HashMap;
 
+use super::table::TABLE;
 use crate::model::Field;
 
 /// Unit a duration is written in, in nanoseconds.
 pub(super) type Unit = u64;
 
-const NS: Unit = 1;
+pub(super) const NS: Unit = 1;
 const US: Unit = 1_000;
-const MS: Unit = 1_000_000;
-const S: Unit = 1_000_000_000;
+pub(super) const MS: Unit = 1_000_000;
+pub(super) const S: Unit = 1_000_000_000;
 
 /// What kind of correlation id a name carries, in the order in which the primary one is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,586 +77,7 @@ pub(super) enum Target {
     Drop,
 }
 
-use Target::{Duration, Int, Many, Text, Time};
-
-type Row = (&'static [&'static str], Target);
-
-/// Names as they come after folding.
-const TABLE: &[Row] = &[
-    (
-        &["message", "msg", "log", "shortmessage"],
-        Text(Field::Message),
-    ),
-    (&["eventid", "logrecorduid"], Text(Field::EventId)),
-    (&["eventkind"], Target::Kind),
-    (&["eventcategory"], Many(Field::EventCategory)),
-    (&["eventaction"], Target::Action),
-    (
-        &["event", "eventtype", "eventname", "action", "activity"],
-        Target::KnownAction,
-    ),
-    (&["eventoutcome", "outcome", "result"], Target::Outcome),
-    (
-        &["eventreason", "reason", "failurereason"],
-        Text(Field::EventReason),
-    ),
-    (&["eventseverity"], Int(Field::EventSeverity)),
-    (
-        &["eventdataset", "datastreamdataset"],
-        Text(Field::EventDataset),
-    ),
-    (
-        &[
-            "loglevel",
-            "level",
-            "severity",
-            "severitytext",
-            "lvl",
-            "levelname",
-        ],
-        Target::Level,
-    ),
-    (&["@timestamp"], Time(0)),
-    (
-        &["timestamp", "time", "ts", "eventtime", "datetime"],
-        Time(1),
-    ),
-    (
-        &[
-            "starttime",
-            "startedat",
-            "requesttimeepoch",
-            "msec",
-            "timeiso8601",
-            "startutc",
-        ],
-        Time(2),
-    ),
-    (
-        &["date", "timelocal", "eventcreated", "observedtimestamp"],
-        Time(3),
-    ),
-    (&["requesttime"], Target::RequestTime),
-    (
-        &[
-            "clientip",
-            "srcip",
-            "ip",
-            "sourceip",
-            "ipaddress",
-            "clientaddress",
-            "clientaddr",
-            "userip",
-            "networkclientip",
-            "httpclientip",
-            "identitysourceip",
-            "requestclientip",
-            "reqip",
-            "clienthost",
-            "sourceaddress",
-            "srcaddr",
-            "callerip",
-            "callerippaddress",
-        ],
-        Target::Client,
-    ),
-    (
-        &[
-            "remoteaddr",
-            "remoteaddress",
-            "remoteip",
-            "reqremoteaddress",
-            "reqremoteaddr",
-            "requestremoteip",
-            "requestremoteaddr",
-            "peer",
-            "peerip",
-            "peeraddress",
-            "netpeerip",
-            "netsockpeeraddr",
-            "networkpeeraddress",
-            "networkpeerip",
-            "downstreamremoteaddress",
-            "downstreamdirectremoteaddress",
-        ],
-        Target::Peer,
-    ),
-    (
-        &[
-            "xforwardedfor",
-            "forwardedfor",
-            "networkforwardedchain",
-            "xff",
-        ],
-        Target::Forwarded,
-    ),
-    (
-        &["xrealip", "trueclientip", "cfconnectingip"],
-        Target::RealIp,
-    ),
-    (
-        &[
-            "clientport",
-            "srcport",
-            "sourceport",
-            "remoteport",
-            "reqremoteport",
-        ],
-        Text(Field::ClientPort),
-    ),
-    (
-        &[
-            "clientgeocountryisocode",
-            "sourcegeocountryisocode",
-            "geoipcountrycode",
-            "countrycode",
-            "country",
-            "cfipcountry",
-            "geocountry",
-        ],
-        Target::Country,
-    ),
-    (
-        &[
-            "clientgeocityname",
-            "sourcegeocityname",
-            "city",
-            "geoipcity",
-        ],
-        Text(Field::ClientCity),
-    ),
-    (
-        &["clientasnumber", "sourceasnumber", "asn"],
-        Int(Field::ClientAsn),
-    ),
-    (
-        &[
-            "clientasorganizationname",
-            "sourceasorganizationname",
-            "asnorg",
-        ],
-        Text(Field::ClientAsOrg),
-    ),
-    (
-        &[
-            "userid",
-            "uid",
-            "usrid",
-            "enduserid",
-            "sub",
-            "jwtsub",
-            "principalid",
-            "authorizerprincipalid",
-            "authorizerclaimssub",
-            "consumerid",
-            "actorid",
-            "accountid",
-            "requserid",
-        ],
-        Text(Field::UserId),
-    ),
-    (
-        &[
-            "username",
-            "user",
-            "login",
-            "remoteuser",
-            "usrname",
-            "consumerusername",
-            "clientusername",
-            "requser",
-            "requserusername",
-            "actor",
-            "actorname",
-        ],
-        Text(Field::UserName),
-    ),
-    (&["useremail", "email"], Text(Field::UserEmail)),
-    (
-        &["userroles", "roles", "role", "userrole"],
-        Many(Field::UserRoles),
-    ),
-    (&["userdomain"], Text(Field::UserDomain)),
-    (
-        &["authmethod", "authtype", "authenticationmethod"],
-        Text(Field::AuthMethod),
-    ),
-    (
-        &[
-            "authcredentialid",
-            "apikeyid",
-            "keyid",
-            "authenticatedentityid",
-            "identityapikeyid",
-            "credentialid",
-            "accesskeyid",
-            "tokenid",
-        ],
-        Text(Field::AuthCredentialId),
-    ),
-    (
-        &[
-            "apiconsumer",
-            "consumer",
-            "clientid",
-            "appid",
-            "consumername",
-        ],
-        Text(Field::ApiConsumer),
-    ),
-    (
-        &["organizationid", "orgid", "org"],
-        Text(Field::OrganizationId),
-    ),
-    (&["tenantid", "tenant"], Text(Field::TenantId)),
-    (
-        &[
-            "httprequestmethod",
-            "httpmethod",
-            "method",
-            "requestmethod",
-            "reqmethod",
-            "verb",
-        ],
-        Target::Method,
-    ),
-    (
-        &[
-            "httproute",
-            "route",
-            "routekey",
-            "resourcepath",
-            "routepattern",
-            "routepath",
-            "routename",
-            "urltemplate",
-            "endpoint",
-            "pathtemplate",
-            "reqroutepath",
-        ],
-        Target::Route,
-    ),
-    (
-        &[
-            "urlpath",
-            "path",
-            "requestpath",
-            "reqpath",
-            "uripath",
-            "urloriginal",
-            "urlfull",
-            "requesturi",
-            "uri",
-            "requesturl",
-            "requrl",
-            "reqoriginalurl",
-            "url",
-            "httptarget",
-            "httpurl",
-            "originalurl",
-            "httprequesturi",
-        ],
-        Target::Uri,
-    ),
-    (&["urlquery", "query", "querystring", "args"], Target::Query),
-    (
-        &["request", "requestline", "httprequest"],
-        Target::RequestLine,
-    ),
-    (
-        &[
-            "urldomain",
-            "httphost",
-            "servername",
-            "domainname",
-            "authority",
-            "vhost",
-            "requesthost",
-            "serveraddress",
-            "reqhost",
-            "reqhostname",
-        ],
-        Text(Field::UrlDomain),
-    ),
-    (
-        &[
-            "urlscheme",
-            "scheme",
-            "requestscheme",
-            "httpscheme",
-            "reqprotocol",
-        ],
-        Text(Field::UrlScheme),
-    ),
-    (
-        &[
-            "httpversion",
-            "protocol",
-            "serverprotocol",
-            "networkprotocolversion",
-            "httpflavor",
-            "requestproto",
-            "requestprotocol",
-            "reqhttpversion",
-            "httprequestversion",
-        ],
-        Target::Version,
-    ),
-    (
-        &[
-            "httprequestreferrer",
-            "referer",
-            "referrer",
-            "httpreferer",
-            "httpreferrer",
-        ],
-        Text(Field::HttpReferrer),
-    ),
-    (
-        &[
-            "httpresponsestatuscode",
-            "httpstatuscode",
-            "status",
-            "statuscode",
-            "responsestatus",
-            "responsecode",
-            "httpstatus",
-            "resstatuscode",
-            "resstatus",
-            "responsestatuscode",
-            "downstreamstatus",
-            "httpresponsestatus",
-        ],
-        Target::Status,
-    ),
-    (
-        &[
-            "httprequestbytes",
-            "bytesin",
-            "bytesreceived",
-            "requestlength",
-            "requestsize",
-            "reqbytes",
-            "requestbytes",
-            "httprequestsize",
-            "inbytes",
-        ],
-        Int(Field::HttpRequestBytes),
-    ),
-    (
-        &[
-            "httprequestbodybytes",
-            "requestbodysize",
-            "httprequestbodysize",
-            "bytesread",
-            "requestbodybytes",
-            "requestcontentsize",
-        ],
-        Int(Field::HttpRequestBodyBytes),
-    ),
-    (
-        &[
-            "httpresponsebytes",
-            "bytesout",
-            "bytessent",
-            "responsesize",
-            "resbytes",
-            "responsebytes",
-            "outbytes",
-            "httpresponsesize",
-        ],
-        Int(Field::HttpResponseBytes),
-    ),
-    (
-        &[
-            "httpresponsebodybytes",
-            "bodybytessent",
-            "responselength",
-            "responsebodysize",
-            "httpresponsebodysize",
-            "downstreamcontentsize",
-            "responsebodybytes",
-            "rescontentlength",
-        ],
-        Int(Field::HttpResponseBodyBytes),
-    ),
-    (
-        &[
-            "useragent",
-            "useragentoriginal",
-            "httpuseragent",
-            "ua",
-            "identityuseragent",
-            "requseragent",
-        ],
-        Text(Field::UserAgent),
-    ),
-    (
-        &[
-            "tlsversion",
-            "sslprotocol",
-            "tlsprotocol",
-            "requesttlsversion",
-        ],
-        Text(Field::TlsVersion),
-    ),
-    (
-        &["tlscipher", "sslcipher", "requesttlscipher"],
-        Text(Field::TlsCipher),
-    ),
-    (
-        &["tlsclientsubject", "sslclientsdn"],
-        Text(Field::TlsClientSubject),
-    ),
-    (
-        &["servicename", "service", "app", "application", "appname"],
-        Text(Field::ServiceName),
-    ),
-    (
-        &["serviceversion", "appversion"],
-        Text(Field::ServiceVersion),
-    ),
-    (
-        &[
-            "serviceenvironment",
-            "environment",
-            "env",
-            "deploymentenvironment",
-            "deploymentenvironmentname",
-        ],
-        Text(Field::ServiceEnvironment),
-    ),
-    (&["hostname", "nodename", "node"], Text(Field::HostName)),
-    (&["host"], Target::Host),
-    (
-        &["cloudregion", "region", "awsregion"],
-        Text(Field::CloudRegion),
-    ),
-    (
-        &["upstreamaddress", "upstreamaddr", "upstreamhost"],
-        Text(Field::UpstreamAddress),
-    ),
-    (
-        &["upstreamstatus", "upstreamstatuscode"],
-        Text(Field::UpstreamStatus),
-    ),
-    (&["upstreamduration"], Duration(Field::UpstreamDuration, NS)),
-    (
-        &["upstreamresponsetime"],
-        Duration(Field::UpstreamDuration, S),
-    ),
-    (
-        &[
-            "upstreamservicetime",
-            "integrationlatency",
-            "latenciesproxy",
-        ],
-        Duration(Field::UpstreamDuration, MS),
-    ),
-    (&["eventduration"], Duration(Field::EventDuration, NS)),
-    (
-        &["httpserverrequestduration"],
-        Duration(Field::EventDuration, S),
-    ),
-    (
-        &["latenciesrequest", "responselatency"],
-        Duration(Field::EventDuration, MS),
-    ),
-    (
-        &[
-            "errortype",
-            "exceptiontype",
-            "errtype",
-            "errorname",
-            "errname",
-        ],
-        Text(Field::ErrorType),
-    ),
-    (&["errorcode", "errcode"], Text(Field::ErrorCode)),
-    (
-        &[
-            "errormessage",
-            "error",
-            "err",
-            "exceptionmessage",
-            "errmessage",
-            "errormsg",
-        ],
-        Text(Field::ErrorMessage),
-    ),
-    (&["rulename"], Text(Field::RuleName)),
-    (&["objectid", "resourceid"], Text(Field::ObjectId)),
-    (&["tags"], Many(Field::Tags)),
-    (
-        &["correlationid", "xcorrelationid"],
-        Target::Id(Id::Correlation),
-    ),
-    (
-        &["requestid", "xrequestid", "reqid", "requestuid"],
-        Target::Id(Id::Request),
-    ),
-    (
-        &[
-            "httprequestid",
-            "kongrequestid",
-            "xkongrequestid",
-            "gatewayrequestid",
-        ],
-        Target::Id(Id::Gateway),
-    ),
-    (
-        &[
-            "traceid",
-            "traceparent",
-            "xamzntraceid",
-            "xraytraceid",
-            "b3",
-            "xb3traceid",
-            "ubertraceid",
-            "sentrytrace",
-            "xdatadogtraceid",
-            "xcloudtracecontext",
-            "ddtraceid",
-            "oteltraceid",
-            "traceidw3c",
-        ],
-        Target::Id(Id::Trace),
-    ),
-    (
-        &[
-            "cfray",
-            "rayid",
-            "xamznrequestid",
-            "xamzrequestid",
-            "xamzid2",
-            "apigwrequestid",
-            "xamzcfid",
-            "extendedrequestid",
-            "xmsrequestid",
-            "xmsclientrequestid",
-            "apimrequestid",
-            "xazureref",
-            "flyrequestid",
-            "xvercelid",
-            "xrenderoriginserver",
-            "xgithubrequestid",
-            "awsrequestid",
-            "operationid",
-            "transactionid",
-            "lambdarequestid",
-        ],
-        Target::Id(Id::Vendor),
-    ),
-    (
-        &["spanid", "xb3spanid", "ddspanid", "otelspanid"],
-        Target::Span,
-    ),
-    (&["sessionid", "sid", "session", "sessid"], Target::Session),
-    (
-        &["ecsversion", "redactioncount", "redactionrules"],
-        Target::Drop,
-    ),
-];
+use Target::{Duration, Int, Text};
 
 /// Names under which request headers are logged, folded, longest first.
 const HEADER_PREFIXES: [&str; 9] = [
@@ -718,8 +140,8 @@ impl Names {
     pub(super) fn new(correlation_fields: &[String]) -> Self {
         let mut map: HashMap<Box<str>, Target, _> = HashMap::default();
         for (names, target) in TABLE {
-            for name in *names {
-                map.insert((*name).into(), *target);
+            for name in names.split_ascii_whitespace() {
+                map.insert(name.into(), *target);
             }
         }
         for name in DURATIONS {
@@ -751,7 +173,8 @@ impl Names {
         if let Some((_, target)) = HEADERS.iter().find(|(name, _)| *name == header) {
             return Some(*target);
         }
-        // Of headers only those that are canonical by themselves, not `headers.status` and its like.
+        // Of headers only those that are canonical by themselves, not `headers.status` and its
+        // like.
         self.0.get(header).copied().filter(|target| {
             matches!(
                 target,
@@ -787,8 +210,10 @@ mod tests {
     fn no_name_stands_twice() {
         let mut seen = std::collections::HashSet::new();
         for (names, _) in TABLE {
-            for name in *names {
-                assert!(seen.insert(*name), "{name}");
+            for name in names.split_ascii_whitespace() {
+                let mut buffer = [0; NAME_BYTES_MAX];
+                assert_eq!(fold(name, &mut buffer), Some(name));
+                assert!(seen.insert(name), "{name}");
             }
         }
     }
@@ -798,7 +223,7 @@ mod tests {
         for name in ["client_ip", "clientIp", "client.ip", "Client-IP"] {
             check(name, Some(Target::Client));
         }
-        check("@timestamp", Some(Time(0)));
+        check("@timestamp", Some(Target::Time(0)));
         check("x-my-chain", Some(Target::Id(Id::Configured)));
         check("latency_ms", Some(Duration(Field::EventDuration, MS)));
         check("duration_seconds", Some(Duration(Field::EventDuration, S)));

@@ -189,9 +189,10 @@ fn path_and_query<'a>(
     from: usize,
 ) -> Option<Cow<'a, str>> {
     let rest = text.get(from..).unwrap_or_default();
-    let end = rest.find('#').unwrap_or(rest.len());
+    let find = |text: &str, wanted: u8| text.bytes().position(|b| b == wanted);
+    let end = find(rest, b'#').unwrap_or(rest.len());
     let rest = rest.get(..end).unwrap_or_default();
-    let path_end = from + rest.find('?').unwrap_or(rest.len());
+    let path_end = from + find(rest, b'?').unwrap_or(rest.len());
     let end = from + end;
     let path = if path_end == from {
         Cow::Borrowed("/")
@@ -241,7 +242,8 @@ pub(super) fn route(slots: &mut Slots<'_>) {
     }
     let path = path.clone();
     if let Some(given) = slots.text(Field::HttpRoute) {
-        if given.contains(['{', ':', '<', '*', '$']) && !slots.has(Field::ObjectId) {
+        let is_template = |b: u8| matches!(b, b'{' | b':' | b'<' | b'*' | b'$');
+        if given.bytes().any(is_template) && !slots.has(Field::ObjectId) {
             let object = route::object(given, &path).map(|object| span(&path, object));
             if let Some(range) = object {
                 slots.set_str(Field::ObjectId, values::part(&path, range));
@@ -327,7 +329,8 @@ impl<'a> Addresses<'a> {
         if let Some(port) = port.filter(|_| !slots.has(Field::ClientPort)) {
             slots.set(Field::ClientPort, values::number(u64::from(port)));
         }
-        let is_normal = port.is_none() && text.len() <= 15 && !text.contains([':', ' ']);
+        let is_normal =
+            port.is_none() && text.len() <= 15 && !text.bytes().any(|b| matches!(b, b':' | b' '));
         *slot = Some(Found {
             address,
             text: is_normal.then_some(text),

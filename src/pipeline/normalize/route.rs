@@ -62,11 +62,15 @@ pub(super) fn object<'p>(route: &str, path: &'p str) -> Option<&'p str> {
     last
 }
 
-/// Whether a segment names an object rather than a place: numbers, UUIDs, hex, ULIDs, mail addresses,
-/// dates, and opaque tokens of at least eight characters with digits among the letters.
+/// Whether a segment names an object rather than a place: numbers, UUIDs, hex, ULIDs, mail
+/// addresses, dates, and opaque tokens of at least eight characters with digits among the letters.
 fn is_id(segment: &str) -> bool {
     let bytes = segment.as_bytes();
     if bytes.is_empty() {
+        return false;
+    }
+    // Short words are what most segments are.
+    if bytes.len() < 16 && !bytes.iter().any(|b| b.is_ascii_digit() || *b == b'@') {
         return false;
     }
     let mut digits = 0usize;

@@ -8,8 +8,8 @@ const FIELDS: usize = Field::ALL.len();
 // The mask below has one bit per field.
 const _: () = assert!(FIELDS <= 128);
 
-/// One value per canonical field, further values, and fields of the source's own. Used again for every
-/// record of a payload.
+/// One value per canonical field, further values, and fields of the source's own. Used again for
+/// every record of a payload.
 #[derive(Debug)]
 pub(super) struct Slots<'a> {
     values: [Option<Value<'a>>; FIELDS],
@@ -98,9 +98,13 @@ impl<'a> Slots<'a> {
         self.ext.push((name, value));
     }
 
-    /// Hands everything over as an event, canonical fields in the order of their table, and is empty again.
+    /// Hands everything over as an event, canonical fields in the order of their table, and is
+    /// empty again.
     pub(super) fn take(&mut self, time: Timestamp, received: Timestamp) -> Event<'a> {
-        let mut event = Event::new(time, received);
+        // Six more for what enrichment and redaction add.
+        let ours = usize::try_from(self.filled.count_ones()).unwrap_or(FIELDS);
+        let room = ours + self.many.len() + self.ext.len() + 6;
+        let mut event = Event::with_room(time, received, room);
         let mut filled = std::mem::take(&mut self.filled);
         while filled != 0 {
             let code = filled.trailing_zeros();

@@ -9,7 +9,7 @@ use super::names::Unit;
 /// The text of a value that says something: not null, not empty, not one of the words for nothing.
 pub(super) fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     let text = match value {
-        Value::Str(text) | Value::Num(text) => text.trim(),
+        Value::Str(text) | Value::Num(text) => trimmed(text),
         Value::Bool(true) => "true",
         Value::Bool(false) => "false",
         Value::Null => return None,
@@ -22,6 +22,17 @@ pub(super) fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
         _ => false,
     };
     (!is_absent).then_some(text)
+}
+
+/// Without space at the ends; nearly no text has any.
+#[inline]
+pub(super) fn trimmed(text: &str) -> &str {
+    let is_bare = |byte: Option<&u8>| byte.is_some_and(|byte| (0x21..0x80).contains(byte));
+    let bytes = text.as_bytes();
+    if is_bare(bytes.first()) && is_bare(bytes.last()) {
+        return text;
+    }
+    text.trim()
 }
 
 /// A whole number that is not negative, also written with a fraction of zeros or as text.
@@ -44,10 +55,10 @@ pub(super) fn whole(value: Value<'_>) -> Result<Value<'_>, Value<'_>> {
     }
 }
 
-/// Nanoseconds of a duration written in `unit`, or with a unit of its own (`12.5ms`, `1.2s`). A list, as nginx
-/// writes it for several upstreams, is summed.
+/// Nanoseconds of a duration written in `unit`, or with a unit of its own (`12.5ms`, `1.2s`). A
+/// list, as nginx writes it for several upstreams, is summed.
 pub(super) fn duration(text: &str, unit: Unit) -> Option<u64> {
-    if text.contains([',', ':']) {
+    if text.bytes().any(|b| matches!(b, b',' | b':')) {
         let mut sum = None::<u64>;
         for part in text.split([',', ':']).map(str::trim) {
             if !matches!(part, "" | "-") {

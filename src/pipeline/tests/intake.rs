@@ -86,7 +86,8 @@ async fn without_room_a_request_is_held_and_then_refused() {
         .await;
     assert_eq!(refused, Err(Refused::Busy { retry_after_s: 2 }));
     assert_eq!(rig.metrics.ingest_refused.get(), 1);
-    // Room that comes back in time lets a held request in, also one larger than all the room there is.
+    // Room that comes back in time lets a held request in, also one larger than all the room there
+    // is.
     let intake = rig.intake.clone();
     let (large, ()) = tokio::join!(intake.reserve(1 << 20), async {
         tokio::time::sleep(Duration::from_millis(5)).await;
