@@ -61,7 +61,7 @@ test('rules are listed with their text', async () => {
   await withPage(browser, server, {}, async (page) => {
     await signIn(page, server, '/rules');
     await page.locator('li a').first().click();
-    const rule = page.getByRole('region', { name: 'Rule' });
+    const rule = page.getByRole('region', { name: 'Rule', exact: true });
     await rule.getByLabel('Text of the rule').waitFor();
     await accessible(page, 'rule');
   });

@@ -166,7 +166,7 @@ function ingest(text) {
   return { accepted, flagged: 0 };
 }
 
-function api(method, path, params, body) {
+function api(method, path, params, body, version) {
   const [, , noun, id, verb] = path.split('/').slice(1).map(decodeURIComponent);
   const call = `${method} ${noun}${id === undefined ? '' : '/ID'}${verb ? `/${verb}` : ''}`;
   switch (call) {
@@ -186,6 +186,7 @@ function api(method, path, params, body) {
     case 'GET alerts/ID/events': return { data: one(data.alerts, id).evidence };
     case 'GET alerts/ID/deliveries': return { data: one(data.alerts, id).deliveries };
     case 'POST alerts/ID/ack': case 'POST alerts/ID/close': case 'POST alerts/ID/reopen': case 'POST alerts/ID/notes':
+      if (version && version !== `"${one(data.alerts, id).version}"`) throw new Refusal(412, 'version_mismatch', 'The alert has changed.');
       return act(one(data.alerts, id), verb, body);
     case 'GET rules': return { data: rules.map(({ text, ...rule }) => rule) };
     case 'GET rules/ID': return one(rules, id);
@@ -241,7 +242,7 @@ const server = createServer(async (request, reply) => {
   const requestId = `req_${Math.random().toString(36).slice(2)}`;
   for (const [name, value] of Object.entries(SECURITY)) reply.setHeader(name, value);
   if (!url.pathname.startsWith('/api/')) {
-    const file = join(dist, url.pathname.includes('.') ? url.pathname : 'index.html');
+    const file = join(dist, /^\/(assets\/.*|[^/]*\.\w+)$/.test(url.pathname) ? url.pathname : 'index.html');
     if (!existsSync(file)) return reply.writeHead(404).end();
     reply.setHeader('content-security-policy', CSP);
     reply.setHeader('cache-control', /-[\w-]{8}\.\w+$/.test(file) ? 'public, max-age=31536000, immutable' : 'no-cache');
@@ -260,7 +261,7 @@ const server = createServer(async (request, reply) => {
     if (url.pathname === '/api/v1/session') answer = session(request, method, body, reply);
     else {
       if (!bearer) session(request, 'GET', {}, reply);
-      answer = api(method, url.pathname, url.searchParams, body);
+      answer = api(method, url.pathname, url.searchParams, body, request.headers['if-match']);
     }
     if (answer === null) reply.writeHead(204).end();
     else reply.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));

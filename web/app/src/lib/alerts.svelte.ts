@@ -107,7 +107,7 @@ export class Alerts {
       void app.poll();
       return true;
     } catch (error) {
-      if (error instanceof Problem && error.status === 412) {
+      if (error instanceof Problem && (error.status === 412 || error.status === 409)) {
         app.tell('Somebody else changed this alert just now. It is shown as it is; try again.', true);
         await this.show(this.#wanted);
       } else app.fail(error);
