@@ -1,1 +1,210 @@
-//! The sum of every part's Options; file < environment < flag.
+//! The sum of every part's Options. Flag over environment over file over default.
+//!
+//! Reading collects every problem with its line instead of stopping at the first. `config.default.toml` holds
+//! every setting with its default and a comment; a test compares it with the defaults in the code.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::{api, detect, index, ingest, notify, pipeline, redact, store, wal};
+
+/// Every setting with its default and a comment.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Environment variables that set options begin so: `WARDLINE_WAL__ZSTD_LEVEL=3`.
+const PREFIX: &str = "WARDLINE_";
+/// After so many problems a file is better read by a person.
+const PROBLEMS_MAX: usize = 50;
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Our own log: off, error, warn, info, debug or trace.
+    pub log_level: String,
+    /// The listener.
+    pub server: api::serve::Options,
+    /// The API.
+    pub api: api::Options,
+    /// The HTTP door.
+    pub ingest: ingest::Options,
+    /// Files that are followed.
+    pub files: ingest::file::Options,
+    /// From payloads to clean events.
+    pub pipeline: pipeline::Options,
+    /// Redaction.
+    pub redact: redact::Options,
+    /// The log of events.
+    pub wal: wal::Options,
+    /// The index.
+    pub index: index::Options,
+    /// The rules.
+    pub detect: detect::Options,
+    /// State.
+    pub store: store::Options,
+    /// Webhooks.
+    pub notify: notify::Options,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            log_level: "info".to_owned(),
+            server: api::serve::Options::default(),
+            api: api::Options::default(),
+            ingest: ingest::Options::default(),
+            files: ingest::file::Options::default(),
+            pipeline: pipeline::Options::default(),
+            redact: redact::Options::default(),
+            wal: wal::Options::default(),
+            index: index::Options::default(),
+            detect: detect::Options::default(),
+            store: store::Options::default(),
+            notify: notify::Options::default(),
+        }
+    }
+}
+
+/// One thing wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// File, or the name of an environment variable.
+    pub place: String,
+    /// Line in the file, from 1.
+    pub line: Option<usize>,
+    /// What is wrong and how to mend it.
+    pub what: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.place, self.what),
+            None => write!(f, "{}: {}", self.place, self.what),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file (none: the defaults) and the environment.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let (place, text) = match file {
+            None => (String::new(), String::new()),
+            Some(path) => {
+                let place = path.display().to_string();
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    vec![Problem { place: place.clone(), line: None, what: format!("cannot be read: {error}") }]
+                })?;
+                (place, text)
+            }
+        };
+        let mut problems = file_problems(&place, &text);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut table: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let mut set: Vec<(String, String)> = environment.filter(|(name, _)| is_option(name)).collect();
+        set.sort();
+        for (name, value) in set {
+            let mut tried = table.clone();
+            put(&mut tried, &name, &value);
+            match tried.clone().try_into::<Config>() {
+                Ok(_) => table = tried,
+                Err(error) => problems.push(Problem { place: name, line: None, what: error.message().to_owned() }),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        table
+            .try_into()
+            .map_err(|error| vec![Problem { place, line: None, what: error.message().to_owned() }])
+    }
+}
+
+/// Reads again and again, each time without the lines found wrong, until nothing is wrong or nothing helps.
+fn file_problems(place: &str, text: &str) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut lines: Vec<&str> = text.lines().collect();
+    while problems.len() < PROBLEMS_MAX {
+        let left = lines.join("\n");
+        let Err(error) = toml::from_str::<Config>(&left) else { break };
+        let at = error.span().map(|span| left.get(..span.start).unwrap_or_default().matches('\n').count());
+        let what = error.message().replace('\n', " ");
+        problems.push(Problem { place: place.to_owned(), line: at.map(|at| at + 1), what });
+        match at.and_then(|at| lines.get_mut(at)) {
+            Some(line) if !line.is_empty() => *line = "",
+            _ => break,
+        }
+    }
+    problems
+}
+
+/// Options name their section after a double underscore, or are one of the two at the top.
+fn is_option(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__") || matches!(rest, "DATA_DIR" | "LOG_LEVEL"))
+}
+
+/// Puts `WARDLINE_A__B=value` at `a.b`: as TOML where it reads as such, else as text.
+fn put(table: &mut toml::Table, name: &str, value: &str) {
+    let path = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
+    let mut parts: Vec<&str> = path.split("__").collect();
+    let Some(last) = parts.pop() else { return };
+    let mut at = table;
+    for part in parts {
+        let next = at.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        match next.as_table_mut() {
+            Some(inner) => at = inner,
+            None => return,
+        }
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut table| table.remove("v"));
+    at.insert(last.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("wardline.toml");
+        std::fs::write(&file, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&file), environment)
+    }
+
+    #[test]
+    fn the_default_file_says_what_the_code_does() {
+        let written: Config = toml::from_str(DEFAULTS).unwrap();
+        assert_eq!(format!("{written:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn environment_wins_over_the_file() {
+        let config = read("[wal]\nzstd_level = 2\n", &[("WARDLINE_WAL__ZSTD_LEVEL", "5"), ("WARDLINE_URL", "x")]).unwrap();
+        assert_eq!(config.wal.zstd_level, 5);
+        assert_eq!(read("", &[("WARDLINE_DATA_DIR", "/srv/w")]).unwrap().data_dir, PathBuf::from("/srv/w"));
+    }
+
+    #[test]
+    fn all_problems_are_told_with_their_lines() {
+        let text = "data_dir = \"x\"\nnonsense = 1\n[wal]\nzstd_level = \"high\"\n[index]\ncommit_interval_ms = 100\nwhat = 2\n";
+        let lines: Vec<Option<usize>> = read(text, &[]).unwrap_err().iter().map(|problem| problem.line).collect();
+        for expected in [2, 4, 7] {
+            assert!(lines.contains(&Some(expected)), "{expected} in {lines:?}");
+        }
+        let problems = read("", &[("WARDLINE_WAL__ZSTD_LEVEL", "many"), ("WARDLINE_WAL__X", "1")]).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+}

@@ -100,6 +100,35 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ok = text.write_fmt(line).is_ok();
 }
 
+/// What the process itself has used, as Linux tells it; nothing where it does not.
+fn process(text: &mut String) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    };
+    if let Some(ticks) = cpu_ticks() {
+        // USER_HZ is 100 on every Linux that Rust runs on (man 5 proc).
+        let (whole, part) = (ticks / 100, ticks % 100);
+        push(text, format_args!("# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {whole}.{part:02}\n"));
+    }
+    for (name, key) in [("process_resident_memory_bytes", "VmRSS:"), ("process_peak_resident_memory_bytes", "VmHWM:")] {
+        if let Some(kib) = kib(key) {
+            push(text, format_args!("# TYPE {name} gauge\n{name} {}\n", kib * 1024));
+        }
+    }
+}
+
+/// User and system time in clock ticks: fields 14 and 15 of `/proc/self/stat`, counted behind the name.
+fn cpu_ticks() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
 macro_rules! metrics {
     ($($field:ident: $kind:ident $name:literal $help:literal;)*) => {
         /// Every metric of the process.
@@ -117,6 +146,7 @@ macro_rules! metrics {
                     push(&mut text, format_args!("# HELP {} {}\n# TYPE {} {}\n", $name, $help, $name, metrics!(@type $kind)));
                     metrics!(@render $kind self.$field, $name, &mut text);
                 )*
+                process(&mut text);
                 text
             }
         }
@@ -138,6 +168,7 @@ metrics! {
     ingest_events: Counter "wardline_ingest_events_total" "Events accepted.";
     ingest_flagged: Counter "wardline_ingest_flagged_total" "Events accepted with a note.";
     ingest_in_flight_bytes: Gauge "wardline_ingest_in_flight_bytes" "Bytes admitted and not yet durable.";
+    ingest_held_bytes: Gauge "wardline_ingest_held_bytes" "Bytes of request bodies held, from their first byte to the acknowledgement.";
     ingest_ack: Histogram "wardline_ingest_ack_seconds" "From the end of the body to the acknowledgement.";
     files_followed: Gauge "wardline_files_followed" "Files being followed.";
     records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";
@@ -148,6 +179,7 @@ metrics! {
     wal_appended_events: Counter "wardline_wal_appended_events_total" "Events made durable.";
     wal_appended_bytes: Counter "wardline_wal_appended_bytes_total" "Bytes written to the log.";
     wal_fsync: Histogram "wardline_wal_fsync_seconds" "Duration of fsync.";
+    wal_append_waits: Counter "wardline_wal_append_waits_total" "Appends that waited for room in the queue of the log.";
     wal_bytes: Gauge "wardline_wal_bytes" "Size of the log on disk.";
     wal_segments: Gauge "wardline_wal_segments" "Segments of the log.";
     wal_gaps: Counter "wardline_wal_gaps_total" "Damaged places skipped and recorded.";
@@ -171,16 +203,20 @@ metrics! {
     detect_rule_errors: Gauge "wardline_detect_rule_errors" "Rules refused at the last load.";
     detect_state_bytes: Gauge "wardline_detect_state_bytes" "Memory of detection state.";
     detect_evictions: Counter "wardline_detect_evictions_total" "Groups forgotten because a bound was hit.";
+    detect_unreadable: Counter "wardline_detect_unreadable_total" "Records of the log the rules could not read.";
     detect_lag: Histogram "wardline_detect_lag_seconds" "From receipt of an event to the rules having seen it.";
     alerts_opened: Counter "wardline_alerts_opened_total" "Alerts opened.";
     alerts_updated: Counter "wardline_alerts_updated_total" "Alerts updated by more evidence.";
+    alerts_evicted: Counter "wardline_alerts_evicted_total" "Alerts removed at the bound, before their retention ended.";
     deliveries_sent: Counter "wardline_deliveries_sent_total" "Deliveries answered with 2xx.";
     deliveries_retried: Counter "wardline_deliveries_retried_total" "Delivery attempts that will be tried again.";
     deliveries_failed: Counter "wardline_deliveries_failed_total" "Deliveries given up.";
+    deliveries_skipped: Counter "wardline_deliveries_skipped_total" "Deliveries not queued because too many waited for the endpoint.";
     deliveries_pending: Gauge "wardline_deliveries_pending" "Deliveries waiting.";
     http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
     http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";
     http_rate_limited: Counter "wardline_http_rate_limited_total" "Requests refused by a rate limit.";
+    rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
     tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::Format;
+
 /// A scalar as it stood in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -47,6 +49,8 @@ pub enum Note {
     DepthTruncated,
     /// The record itself was longer than the bound and was cut.
     RecordTruncated,
+    /// A name longer than the bound was cut.
+    NameTruncated,
 }
 
 impl Note {
@@ -60,6 +64,7 @@ impl Note {
             Self::ValueTruncated => "value_truncated",
             Self::DepthTruncated => "depth_truncated",
             Self::RecordTruncated => "record_truncated",
+            Self::NameTruncated => "name_truncated",
         }
     }
 }
@@ -67,8 +72,49 @@ impl Note {
 /// One record, parsed: what `parse` returns for any bytes at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parsed<'a> {
+    /// What the record was read as; [`Format::Auto`] only before parsing.
+    pub format: Format,
     /// The fields under the names the source used.
     pub fields: Fields<'a>,
     /// What was odd, each kind at most once.
     pub notes: Vec<Note>,
+}
+
+impl<'a> Parsed<'a> {
+    /// Forgets the record and keeps the memory.
+    pub fn clear(&mut self) {
+        self.format = Format::Auto;
+        self.fields.clear();
+        self.notes.clear();
+    }
+
+    /// Adds a note unless it is there.
+    pub fn note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Adds a field.
+    pub(crate) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
+        self.fields.push(Entry { name, value });
+    }
+
+    /// Takes over what was parsed from a text that does not live long enough.
+    pub(crate) fn take_owned(&mut self, other: Parsed<'_>) {
+        self.format = other.format;
+        self.notes = other.notes;
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        self.fields.clear();
+        self.fields
+            .extend(other.fields.into_iter().map(|entry| Entry {
+                name: owned(entry.name),
+                value: match entry.value {
+                    Value::Str(text) => Value::Str(owned(text)),
+                    Value::Num(text) => Value::Num(owned(text)),
+                    Value::Bool(truth) => Value::Bool(truth),
+                    Value::Null => Value::Null,
+                },
+            }));
+    }
 }

@@ -1,1 +1,224 @@
 //! What programs and the UI may ask, route by route.
+//!
+//! A route exists only through its [`RouteSpec`] (`routes.rs`); `gate.rs` applies it before the handler,
+//! `shell.rs` wraps whatever comes out. One noun, one file: its specs, its types, its handlers.
+
+pub mod auth;
+mod error;
+mod gate;
+mod input;
+pub mod key;
+mod openapi;
+pub mod rate;
+pub mod routes;
+pub mod serve;
+mod shell;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+mod token;
+mod when;
+
+mod aggregate;
+mod alerts;
+mod events;
+mod fields;
+mod health;
+mod keys;
+mod requests;
+mod rules;
+mod search;
+mod session;
+mod sources;
+mod status;
+mod ui;
+pub mod webhooks;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+pub use error::{Error, Fault, Problem};
+pub use gate::Peer;
+pub(crate) use input::Query;
+pub use session::offer_setup;
+pub use shell::RequestId;
+
+use crate::clock::{Clock, Stopwatch};
+use crate::detect::RulesHandle;
+use crate::index::Searcher;
+use crate::metrics::Metrics;
+use crate::notify::Notifier;
+use crate::store::Store;
+use crate::tasks::Tasks;
+use crate::wal::Wal;
+use rate::Limiter;
+use routes::{RouteSpec, Routes};
+
+/// Settings of the API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Requests per minute.
+    pub rates: rate::Limits,
+    /// How long a browser session lasts, in hours.
+    pub session_hours: u32,
+    /// How long a key is valid where its maker does not say, in days.
+    pub key_days: u32,
+    /// How long a key may be valid at most, in days.
+    pub key_days_max: u32,
+    /// Events of one request story at most.
+    pub story_events_max: usize,
+    /// Searches at work at once; more wait their turn.
+    pub searches_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rates: rate::Limits::default(),
+            session_hours: 12,
+            key_days: 90,
+            key_days_max: 365,
+            story_events_max: 1_000,
+            searches_max: 16,
+        }
+    }
+}
+
+/// Everything the routes reach. The wiring hands it in whole.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Settings.
+    pub options: Options,
+    /// Whether the listener speaks TLS: cookies and HSTS follow from it.
+    pub is_tls: bool,
+    /// Time.
+    pub clock: Clock,
+    /// Blocking work runs here.
+    pub tasks: Tasks,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Events by place.
+    pub wal: Wal,
+    /// Events by query.
+    pub searcher: Searcher,
+    /// Alerts, webhooks, keys, sessions.
+    pub store: Store,
+    /// Detection rules.
+    pub rules: RulesHandle,
+    /// Who sends a test message to a webhook; `None` where nothing delivers.
+    pub notifier: Option<Notifier>,
+}
+
+/// The state with what the routes share among themselves.
+#[derive(Debug)]
+pub struct Served {
+    state: State,
+    limiter: Limiter,
+    searches: Semaphore,
+    openapi: OnceLock<Bytes>,
+}
+
+/// What every handler holds.
+pub type Shared = Arc<Served>;
+
+impl std::ops::Deref for Served {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl Served {
+    /// Runs blocking work on the store or the log.
+    ///
+    /// # Errors
+    /// The work's own, as an answer; a panic of it is [`Error::Internal`].
+    pub async fn ask<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&State) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        E: Into<Error> + Send + 'static,
+    {
+        let shared = self.clone();
+        match self.tasks.blocking(move || work(&shared.state)).await {
+            Some(result) => result.map_err(Into::into),
+            None => Err(Error::internal("blocking work panicked")),
+        }
+    }
+
+    /// Like [`Served::ask`], for searches: only so many at once, the others wait.
+    ///
+    /// # Errors
+    /// As [`Served::ask`].
+    pub async fn search<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&State) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        E: Into<Error> + Send + 'static,
+    {
+        let slot = self.searches.acquire().await.map_err(Error::internal)?;
+        let watch = Stopwatch::start();
+        let result = self.ask(work).await;
+        drop(slot);
+        self.metrics.search_duration.observe(watch.elapsed());
+        match &result {
+            Ok(_) => self.metrics.search_requests.inc(),
+            Err(Error::TooCostly(_)) => self.metrics.search_refused.inc(),
+            Err(_) => {}
+        }
+        result
+    }
+}
+
+/// Every route of the API and of the doors that `doors` adds, ready to be served or called in a test.
+pub fn router(state: State, doors: impl FnOnce(&mut Routes)) -> Router {
+    build(state, doors).0
+}
+
+/// The router with the specs it was made from.
+fn build(state: State, doors: impl FnOnce(&mut Routes)) -> (Router, Vec<&'static RouteSpec>) {
+    let shared = Arc::new(Served {
+        limiter: Limiter::new(state.options.rates, state.metrics.clone()),
+        searches: Semaphore::new(state.options.searches_max.max(1)),
+        openapi: OnceLock::new(),
+        state,
+    });
+    let mut routes = Routes::new(shared.clone());
+    doors(&mut routes);
+    for register in NOUNS {
+        register(&mut routes);
+    }
+    let specs = routes.specs().to_vec();
+    let document = openapi::document(&specs, shared.limiter.limits());
+    let text = serde_json::to_vec(&document).unwrap_or_default();
+    let _first = shared.openapi.set(text.into()).is_ok();
+    (routes.finish(), specs)
+}
+
+/// One line per noun.
+const NOUNS: &[fn(&mut Routes)] = &[
+    search::register,
+    aggregate::register,
+    requests::register,
+    events::register,
+    fields::register,
+    alerts::register,
+    rules::register,
+    webhooks::register,
+    keys::register,
+    session::register,
+    sources::register,
+    status::register,
+    health::register,
+    ui::register,
+];

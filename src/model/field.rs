@@ -134,6 +134,7 @@ fields! {
     Tags "tags" Keyword "Tags of the sender.";
     RedactionCount "redaction.count" Int "How many secrets were replaced.";
     RedactionRules "redaction.rules" Keyword "Rules that replaced them.";
+    EventActions "event.actions" Keyword "All actions that fit, where more than one does.";
 }
 
 impl Field {

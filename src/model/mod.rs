@@ -3,6 +3,7 @@
 mod alert;
 mod event;
 mod field;
+mod id;
 
 pub use alert::{
     Alert, AlertId, Assignee, AttackTag, Entity, Resolution, ResolutionReason, RuleRef,
@@ -10,6 +11,8 @@ pub use alert::{
 };
 pub use event::{Event, FieldName, text_of};
 pub use field::{Field, Kind};
+pub(crate) use id::trace_and_span;
+pub use id::{ID_BYTES_MAX, each_id_form, id_forms, is_uuid};
 pub use wardline_parsers::Value;
 
 use serde::{Deserialize, Serialize};

@@ -1,1 +1,127 @@
-//! Payload in, clean events into the log: parse, normalize, enrich, redact, append.
+//! Bytes in, clean events out: parse, normalize, enrich, redact, then the log. Pure up to the log.
+
+mod enrich;
+mod intake;
+mod network;
+mod normalize;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use wardline_parsers::Format;
+
+use crate::model::{Offset, Timestamp};
+
+pub use enrich::{Enricher, Error as EnrichError, Options as EnrichOptions};
+pub use intake::{Intake, Room};
+pub use normalize::{Cidr, Options as NormalizeOptions, SensitiveRoute};
+pub use run::{Output, Pipeline};
+
+/// Settings of the pipeline.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Bytes of bodies admitted and not yet durable; more wait.
+    pub in_flight_bytes_max: usize,
+    /// How long a request waits for room before it is refused.
+    pub hold_ms_max: u64,
+    /// What a refused sender is told to wait.
+    pub retry_after_s: u32,
+    /// Bodies up to this size are processed on the connection's own thread.
+    pub inline_bytes_max: usize,
+    /// Fields of one record.
+    pub fields_max: usize,
+    /// Levels of nesting of one record.
+    pub depth_max: usize,
+    /// Bytes of one value.
+    pub value_bytes_max: usize,
+    /// Bytes of one record.
+    pub record_bytes_max: usize,
+    /// Bytes of one name.
+    pub name_bytes_max: usize,
+    /// What names mean.
+    pub normalize: NormalizeOptions,
+    /// Address databases.
+    pub enrich: EnrichOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let bounds = wardline_parsers::Options::DEFAULT;
+        Self {
+            in_flight_bytes_max: 64 << 20,
+            hold_ms_max: 5_000,
+            retry_after_s: 2,
+            inline_bytes_max: 32 << 10,
+            fields_max: bounds.fields_max,
+            depth_max: bounds.depth_max,
+            value_bytes_max: bounds.value_bytes_max,
+            record_bytes_max: bounds.record_bytes_max,
+            name_bytes_max: bounds.name_bytes_max,
+            normalize: NormalizeOptions::default(),
+            enrich: EnrichOptions::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The bounds of one record.
+    #[must_use]
+    pub fn bounds(&self) -> wardline_parsers::Options {
+        wardline_parsers::Options {
+            fields_max: self.fields_max,
+            depth_max: self.depth_max,
+            value_bytes_max: self.value_bytes_max,
+            record_bytes_max: self.record_bytes_max,
+            name_bytes_max: self.name_bytes_max,
+        }
+    }
+}
+
+/// A body a door has received, decompressed and authenticated.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// Who sent it: the name of its key or the `?source=`.
+    pub source: Arc<str>,
+    /// Address of the sender's connection.
+    pub peer: Option<IpAddr>,
+    /// When it was received.
+    pub received: Timestamp,
+    /// What the sender says it is.
+    pub format: Format,
+    /// The body.
+    pub bytes: Bytes,
+}
+
+/// The events of a payload are durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Events written.
+    pub accepted: u64,
+    /// Of these, events with a note: cut, odd or not understood.
+    pub flagged: u64,
+    /// Position of the first one.
+    pub first: Offset,
+}
+
+/// A payload was not taken; nothing of it was written. The sender should try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No room within the time a request is held.
+    #[error("no room for more events, try again in {retry_after_s} s")]
+    Busy {
+        /// For `Retry-After`.
+        retry_after_s: u32,
+    },
+    /// The log takes no writes: disk full, or a failed write.
+    #[error("the event log takes no writes now, try again in {retry_after_s} s")]
+    Unavailable {
+        /// For `Retry-After`.
+        retry_after_s: u32,
+    },
+}

@@ -1,11 +1,46 @@
 //! The wall. Nothing behind it has ever held a secret: the log, the index, the store and the API take
 //! only [`CleanEvent`]s and [`Batch`]es, and only this folder makes them, by redacting an event
 //! (`scan.rs`) or by reading back what was redacted before (`codec.rs`).
+//!
+//! A secret is found in one of two ways: by the name it stands under (`keys.rs`), or by its own shape or
+//! what is written before it (`engine.rs` over the table in `rules/`). What is found is replaced by a tag
+//! (`tag.rs`): `[R:<rule>:<key id>:<tag>]`.
 
+mod assigned;
+mod check;
 mod codec;
+mod encoding;
+mod engine;
+mod json;
+mod keys;
+mod names;
+mod numbers;
+mod render;
+mod replace;
+mod rules;
+mod scan;
+mod shapes;
+mod spans;
+mod tag;
+mod urls;
+mod values;
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+#[cfg(test)]
+pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
+pub use render::to_json;
+pub use tag::{KeyError, TagKey};
 
+use engine::Engine;
+use replace::Tally;
+
+use crate::metrics::Metrics;
 use crate::model::Event;
 
 /// An event without secrets. The private field is the wall.
@@ -19,3 +54,101 @@ impl<'a> std::ops::Deref for CleanEvent<'a> {
         &self.0
     }
 }
+
+/// Bounds of redaction. What passes one is replaced whole.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Longest value that is searched.
+    pub value_bytes_max: usize,
+    /// Most secrets replaced one by one in a value.
+    pub value_secrets_max: usize,
+    /// Deepest JSON inside strings inside JSON that is read.
+    pub nested_depth_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            value_bytes_max: 2 << 20,
+            value_secrets_max: 1000,
+            nested_depth_max: 4,
+        }
+    }
+}
+
+/// The redactor: rules, names and the key of the tags. Shared by reference between threads.
+pub struct Redactor {
+    options: Options,
+    key: TagKey,
+    engine: Engine,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redactor {
+    /// A redactor that tags with `key`.
+    #[must_use]
+    pub fn new(options: Options, key: TagKey) -> Self {
+        Self {
+            engine: Engine::new(options.value_secrets_max),
+            options,
+            key,
+            metrics: Arc::default(),
+        }
+    }
+
+    /// Counts into the process's metrics.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// Replaces every secret of an event; says how many and by which rules in `redaction.count` and
+    /// `redaction.rules`. An event without secrets comes back as it was.
+    #[must_use]
+    pub fn redact<'a>(&self, event: Event<'a>) -> CleanEvent<'a> {
+        CleanEvent(scan::event(self, event))
+    }
+
+    /// Replaces every secret of a text that is not part of an event: our own log lines, error texts.
+    #[must_use]
+    pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        scan::text(self, text)
+    }
+
+    /// Replaces every secret of one line: of a JSON object or array by names and values with all else byte for byte,
+    /// of any other text by values.
+    #[must_use]
+    pub fn redact_line<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
+        scan::line(self, line)
+    }
+
+    fn count(&self, tally: &Tally) {
+        if tally.count > 0 {
+            self.metrics.redactions.add(tally.count);
+            self.metrics
+                .redaction_failed_closed
+                .add(tally.failed_closed);
+        }
+    }
+
+    /// The part of a tag that names the secret, for lookups: 16 characters of lower-case base32.
+    #[must_use]
+    pub fn tag_of(&self, secret: &str) -> String {
+        self.key.digits(secret.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod eval_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Whole-crate tests.
+
+mod conformance;
+mod correlations;
+mod properties;
+mod shipped;

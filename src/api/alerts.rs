@@ -1,0 +1,406 @@
+//! `/api/v1/alerts`: list, show, and what people do with them.
+
+use axum::Json as Answer;
+use axum::extract::State as With;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::Authorized;
+use super::error::Error;
+use super::input::{Id, Json, Query};
+use super::routes::{Param, RouteSpec, Routes, Shape};
+use super::search::{EventJson, PageInfo};
+use super::{Shared, State, events};
+use crate::model::{Alert, ResolutionReason, Severity, Status};
+use crate::store::{self, Act, AlertFilter, Delivery, HistoryEntry, Scope};
+
+const fn get(path: &'static str, operation_id: &'static str) -> RouteSpec {
+    RouteSpec::get(path, operation_id).scope(Scope::Alerts)
+}
+
+const fn act(path: &'static str, operation_id: &'static str) -> RouteSpec {
+    RouteSpec::change(Method::POST, path, operation_id)
+        .scope(Scope::Alerts)
+        .gives(Shape::of::<Alert>())
+}
+
+const LIST_PARAMS: &[Param] = &[
+    Param::text(
+        "status",
+        "`open`, `acknowledged`, `closed`; several with commas.",
+    ),
+    Param::text("severity", "`info` to `critical`; several with commas."),
+    Param::text("rule", "Rule by id or title."),
+    Param::text(
+        "q",
+        "Stands in title, summary, entities, correlation ids or assignee.",
+    ),
+    Param::integer("limit", "Alerts on one page, at most 1000."),
+    Param::text("cursor", "`next_cursor` of the page before."),
+];
+
+static LIST: RouteSpec = get("/api/v1/alerts", "alert_list")
+    .summary("Alerts, the newest first.")
+    .params(LIST_PARAMS)
+    .gives(Shape::of::<AlertList>());
+static SHOW: RouteSpec = get("/api/v1/alerts/{id}", "alert_show")
+    .summary("One alert; its `ETag` is its version.")
+    .gives(Shape::of::<Alert>());
+static HISTORY: RouteSpec = get("/api/v1/alerts/{id}/history", "alert_history")
+    .summary("What was done to an alert, oldest first.")
+    .gives(Shape::of::<HistoryList>());
+static EVENTS: RouteSpec = get("/api/v1/alerts/{id}/events", "alert_events")
+    .summary("The sample events of an alert, in full.")
+    .gives(Shape::of::<EventList>());
+static DELIVERIES: RouteSpec = get("/api/v1/alerts/{id}/deliveries", "alert_deliveries")
+    .summary("Which webhooks were told, newest first.")
+    .gives(Shape::of::<DeliveryList>());
+static ACK: RouteSpec = act("/api/v1/alerts/{id}/ack", "alert_ack")
+    .summary("Takes an alert.")
+    .takes(Shape::of::<AckInput>());
+static CLOSE: RouteSpec = act("/api/v1/alerts/{id}/close", "alert_close")
+    .summary("Finishes an alert with a verdict.")
+    .takes(Shape::of::<CloseInput>());
+static REOPEN: RouteSpec = act("/api/v1/alerts/{id}/reopen", "alert_reopen")
+    .summary("Opens an alert again.")
+    .takes(Shape::of::<ReopenInput>());
+static NOTE: RouteSpec = act("/api/v1/alerts/{id}/notes", "alert_note")
+    .summary("Writes something about an alert.")
+    .takes(Shape::of::<NoteInput>());
+
+pub(super) fn register(routes: &mut Routes) {
+    routes.add(&LIST, list);
+    routes.add(&SHOW, show);
+    routes.add(&HISTORY, history);
+    routes.add(&EVENTS, sample_events);
+    routes.add(&DELIVERIES, deliveries);
+    routes.add(&ACK, ack);
+    routes.add(&CLOSE, close);
+    routes.add(&REOPEN, reopen);
+    routes.add(&NOTE, note);
+}
+
+/// Longest comment or note, in bytes.
+const TEXT_BYTES_MAX: usize = 8_192;
+/// Longest name of an assignee, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+/// Entries of a history or deliveries of an alert on one page.
+const ROWS_MAX: usize = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParams {
+    status: Option<String>,
+    severity: Option<String>,
+    rule: Option<String>,
+    q: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// Alerts.
+#[derive(Debug, Serialize, ToSchema)]
+struct AlertList {
+    /// The newest first.
+    data: Vec<Alert>,
+    /// Where the next page starts.
+    page: PageInfo,
+}
+
+/// What was done to an alert.
+#[derive(Debug, Serialize, ToSchema)]
+struct HistoryList {
+    /// The oldest first.
+    data: Vec<HistoryEntry>,
+}
+
+/// Events.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventList {
+    /// Those the log still holds.
+    data: Vec<EventJson>,
+}
+
+/// Deliveries.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeliveryList {
+    /// The newest first.
+    pub(super) data: Vec<Delivery>,
+    /// Where the next page starts.
+    pub(super) page: PageInfo,
+}
+
+/// Takes an alert.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AckInput {
+    /// Who has it now; the caller where it is missing.
+    #[schema(max_length = 200)]
+    assignee: Option<String>,
+    /// Why.
+    #[schema(max_length = 8192)]
+    note: Option<String>,
+}
+
+/// Finishes an alert.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CloseInput {
+    /// The verdict.
+    reason: ResolutionReason,
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 8192)]
+    comment: String,
+}
+
+/// Opens an alert again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReopenInput {
+    /// Why.
+    #[schema(max_length = 8192)]
+    note: Option<String>,
+}
+
+/// Writes something about an alert.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NoteInput {
+    /// The words.
+    #[schema(min_length = 1, max_length = 8192)]
+    text: String,
+}
+
+/// Words separated by commas, each one of a closed list.
+fn words<T: serde::de::DeserializeOwned>(
+    text: Option<&str>,
+    name: &'static str,
+) -> Result<Vec<T>, Error> {
+    let words = text.unwrap_or_default().split(',').map(str::trim);
+    words
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            serde_json::from_value(word.into())
+                .map_err(|_error| Error::input(name, "invalid_value", "expected a known word"))
+        })
+        .collect()
+}
+
+/// The page size asked for, within the bound.
+pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, Error> {
+    match limit.unwrap_or(100) {
+        limit @ 1..=1000 => Ok(limit),
+        _ => Err(Error::input("limit", "invalid_value", "expected 1 to 1000")),
+    }
+}
+
+/// A text of bounded length.
+pub(super) fn bounded(text: &str, pointer: &str, bytes_max: usize) -> Result<(), Error> {
+    if text.len() <= bytes_max {
+        return Ok(());
+    }
+    let expected = format!("expected at most {bytes_max} bytes");
+    Err(Error::input(pointer, "invalid_length", &expected))
+}
+
+/// The version in `If-Match`, where there is one.
+pub(super) fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.trim_matches('"').parse();
+    version.map(Some).map_err(|_odd| Error::VersionMismatch)
+}
+
+/// An object with its version as `ETag`.
+pub(super) fn versioned<T: Serialize>(version: u64, object: T) -> Response {
+    ([(header::ETAG, format!("\"{version}\""))], Answer(object)).into_response()
+}
+
+async fn list(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Query(params): Query<ListParams>,
+) -> Result<Answer<AlertList>, Error> {
+    let limit = page_limit(params.limit)?;
+    let filter = AlertFilter {
+        statuses: words::<Status>(params.status.as_deref(), "status")?,
+        severities: words::<Severity>(params.severity.as_deref(), "severity")?,
+        rule: params.rule,
+        text: params.q.filter(|text| !text.is_empty()),
+    };
+    let page = state
+        .ask(move |state| {
+            let cursor = params.cursor.as_deref();
+            state.store.alerts(&filter, limit, cursor)
+        })
+        .await?;
+    let next_cursor = page.next_cursor;
+    Ok(Answer(AlertList {
+        data: page.alerts,
+        page: PageInfo { next_cursor, limit },
+    }))
+}
+
+fn existing(state: &State, id: &str) -> Result<Alert, Error> {
+    state.store.alert(id)?.ok_or(Error::NotFound)
+}
+
+async fn show(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Id(id): Id,
+) -> Result<Response, Error> {
+    let alert = state.ask(move |state| existing(state, &id)).await?;
+    Ok(versioned(alert.version, alert))
+}
+
+async fn history(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Id(id): Id,
+) -> Result<Answer<HistoryList>, Error> {
+    let data = state
+        .ask(move |state| {
+            existing(state, &id)?;
+            Ok::<_, Error>(state.store.alert_history(&id, 0, ROWS_MAX)?)
+        })
+        .await?;
+    Ok(Answer(HistoryList { data }))
+}
+
+async fn sample_events(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Id(id): Id,
+) -> Result<Answer<EventList>, Error> {
+    let data = state
+        .ask(move |state| {
+            let alert = existing(state, &id)?;
+            let samples = alert.sample_events.iter();
+            let found = samples.map(|sample| events::find(state, &sample.id));
+            found
+                .filter_map(Result::transpose)
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+    Ok(Answer(EventList { data }))
+}
+
+async fn deliveries(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Id(id): Id,
+) -> Result<Answer<DeliveryList>, Error> {
+    let data = state
+        .ask(move |state| {
+            existing(state, &id)?;
+            Ok::<_, Error>(state.store.alert_deliveries(&id, ROWS_MAX)?)
+        })
+        .await?;
+    let page = PageInfo {
+        next_cursor: None,
+        limit: ROWS_MAX,
+    };
+    Ok(Answer(DeliveryList { data, page }))
+}
+
+/// One act on an alert, by the caller, on the version of `If-Match`.
+async fn change(
+    state: Shared,
+    caller: Authorized,
+    headers: &HeaderMap,
+    note: Option<String>,
+    change: impl FnOnce(&store::Store, &Act) -> Result<Alert, store::Error> + Send + 'static,
+) -> Result<Response, Error> {
+    if let Some(note) = &note {
+        bounded(note, "/note", TEXT_BYTES_MAX)?;
+    }
+    let act = Act {
+        actor: caller.0.name.to_string(),
+        expected: expected_version(headers)?,
+        note: note.filter(|note| !note.is_empty()),
+    };
+    let alert = state.ask(move |state| change(&state.store, &act)).await?;
+    Ok(versioned(alert.version, alert))
+}
+
+async fn ack(
+    With(state): With<Shared>,
+    caller: Authorized,
+    Id(id): Id,
+    headers: HeaderMap,
+    Json(input): Json<AckInput>,
+) -> Result<Response, Error> {
+    let assignee = input.assignee.filter(|name| !name.is_empty());
+    bounded(
+        assignee.as_deref().unwrap_or_default(),
+        "/assignee",
+        NAME_BYTES_MAX,
+    )?;
+    change(state, caller, &headers, input.note, move |store, act| {
+        store.ack_alert(&id, act, assignee)
+    })
+    .await
+}
+
+async fn close(
+    With(state): With<Shared>,
+    caller: Authorized,
+    Id(id): Id,
+    headers: HeaderMap,
+    Json(input): Json<CloseInput>,
+) -> Result<Response, Error> {
+    change(
+        state,
+        caller,
+        &headers,
+        Some(input.comment),
+        move |store, act| store.close_alert(&id, act, input.reason),
+    )
+    .await
+}
+
+async fn reopen(
+    With(state): With<Shared>,
+    caller: Authorized,
+    Id(id): Id,
+    headers: HeaderMap,
+    Json(input): Json<ReopenInput>,
+) -> Result<Response, Error> {
+    change(state, caller, &headers, input.note, move |store, act| {
+        store.reopen_alert(&id, act)
+    })
+    .await
+}
+
+async fn note(
+    With(state): With<Shared>,
+    caller: Authorized,
+    Id(id): Id,
+    headers: HeaderMap,
+    Json(input): Json<NoteInput>,
+) -> Result<Response, Error> {
+    if input.text.trim().is_empty() {
+        return Err(Error::input(
+            "/text",
+            "invalid_length",
+            "expected some words",
+        ));
+    }
+    change(
+        state,
+        caller,
+        &headers,
+        Some(input.text),
+        move |store, act| store.note_alert(&id, act),
+    )
+    .await
+}

@@ -1,0 +1,206 @@
+//! `GET /api/v1/requests/{id}`: the request story. Every event of one correlation id, of any service, in
+//! order of start, with a lane per service and the alerts that hold the id.
+
+use axum::Json as Answer;
+use axum::extract::State as With;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::auth::Authorized;
+use super::error::Error;
+use super::input::Id;
+use super::rate::Policy;
+use super::routes::{RouteSpec, Routes, Shape};
+use super::search::{EventJson, StatsJson};
+use super::{Shared, State};
+use crate::index::Hit;
+use crate::model::{Field, FieldName, Kind, Severity, Status, Timestamp, text_of};
+use crate::redact::{CleanEvent, to_json};
+use crate::store::{AlertFilter, Scope};
+
+static SHOW: RouteSpec = RouteSpec::get("/api/v1/requests/{id}", "request_show")
+    .summary("Every event of one correlation id, in order, with lanes and alerts.")
+    .scope(Scope::Search)
+    .rate(Policy::Search)
+    .gives(Shape::of::<Story>());
+
+pub(super) fn register(routes: &mut Routes) {
+    routes.add(&SHOW, show);
+}
+
+/// Alerts named in one story at most.
+const ALERTS_MAX: usize = 20;
+
+/// The life of one request.
+#[derive(Debug, Serialize, ToSchema)]
+struct Story {
+    /// The id asked for.
+    id: String,
+    /// The field that holds it in the first event.
+    matched_by: &'static str,
+    /// The events by start; each also has `start` and `lane`.
+    events: Vec<EventJson>,
+    /// The services, by their first event.
+    services: Vec<Lane>,
+    /// Start of the first event.
+    start: Option<String>,
+    /// End of the last event.
+    end: Option<String>,
+    /// Milliseconds from start to end.
+    duration_ms: f64,
+    /// Alerts that hold this id.
+    alerts: Vec<AlertRef>,
+    /// What was looked at.
+    stats: StatsJson,
+}
+
+/// One service.
+#[derive(Debug, Serialize, ToSchema)]
+struct Lane {
+    /// Its name; the source where the events name no service.
+    name: String,
+    /// Start of its first event.
+    start: String,
+    /// End of its last event.
+    end: String,
+    /// Its events.
+    events: u64,
+}
+
+/// An alert, in short.
+#[derive(Debug, Serialize, ToSchema)]
+struct AlertRef {
+    /// Its id.
+    id: String,
+    /// Its title.
+    title: String,
+    /// How bad.
+    severity: Severity,
+    /// Where in its life.
+    status: Status,
+}
+
+/// One event with what its place in the story needs.
+struct Step {
+    start: Timestamp,
+    end: Timestamp,
+    lane: String,
+    json: EventJson,
+}
+
+fn step(hit: &Hit) -> Result<Step, Error> {
+    let event = hit.event().map_err(Error::internal)?;
+    let took_ns = event.int(Field::EventDuration).unwrap_or(0);
+    let took_ns = i64::try_from(took_ns).unwrap_or(0);
+    let start = Timestamp(event.time.0.saturating_sub(took_ns));
+    let lane = [Field::ServiceName, Field::EventProvider]
+        .into_iter()
+        .find_map(|field| event.text(field))
+        .unwrap_or("unknown")
+        .to_owned();
+    let mut text = to_json(&event, hit.offset);
+    // An event is an object and never an empty one, so its last character is the brace.
+    text.pop();
+    let name = serde_json::to_string(&lane).map_err(Error::internal)?;
+    text.push_str(&format!(
+        ",\"start\":\"{}\",\"lane\":{name}}}",
+        start.to_rfc3339()
+    ));
+    Ok(Step {
+        start,
+        end: event.time,
+        lane,
+        json: EventJson::from_text(text)?,
+    })
+}
+
+/// The first field of the event that holds the id.
+fn holder(event: &CleanEvent<'_>, id: &str) -> Option<&'static str> {
+    event.fields().iter().find_map(|(name, value)| match name {
+        FieldName::Known(field) if field.kind() == Kind::Id => {
+            let text = text_of(value)?;
+            text.eq_ignore_ascii_case(id).then(|| field.name())
+        }
+        _ => None,
+    })
+}
+
+fn lanes(steps: &[Step]) -> Vec<Lane> {
+    let mut lanes: Vec<(&str, Timestamp, Timestamp, u64)> = Vec::new();
+    for step in steps {
+        match lanes.iter_mut().find(|lane| lane.0 == step.lane) {
+            Some(lane) => {
+                lane.1 = lane.1.min(step.start);
+                lane.2 = lane.2.max(step.end);
+                lane.3 = lane.3.saturating_add(1);
+            }
+            None => lanes.push((&step.lane, step.start, step.end, 1)),
+        }
+    }
+    let lanes = lanes.into_iter();
+    lanes
+        .map(|(name, start, end, events)| Lane {
+            name: name.to_owned(),
+            start: start.to_rfc3339(),
+            end: end.to_rfc3339(),
+            events,
+        })
+        .collect()
+}
+
+fn alerts(state: &State, id: &str) -> Result<Vec<AlertRef>, Error> {
+    let filter = AlertFilter {
+        text: Some(id.to_owned()),
+        ..AlertFilter::default()
+    };
+    let page = state.store.alerts(&filter, ALERTS_MAX, None)?;
+    let holds = |held: &String| held.eq_ignore_ascii_case(id);
+    let found = page.alerts.into_iter();
+    Ok(found
+        .filter(|alert| alert.correlation_ids.iter().any(holds))
+        .map(|alert| AlertRef {
+            id: alert.id,
+            title: alert.title,
+            severity: alert.severity,
+            status: alert.status,
+        })
+        .collect())
+}
+
+fn run(id: String, state: &State) -> Result<Story, Error> {
+    let limit = state.options.story_events_max;
+    let page = state.searcher.by_correlation_id(&id, limit)?;
+    let Some(first) = page.hits.first() else {
+        return Err(Error::NotFound);
+    };
+    let event = first.event().map_err(Error::internal)?;
+    let matched_by = holder(&event, &id).unwrap_or(Field::CorrelationId.name());
+    let mut steps = page.hits.iter().map(step).collect::<Result<Vec<_>, _>>()?;
+    // Stable: events that start together stay in the order of the log.
+    steps.sort_by_key(|step| step.start);
+    let services = lanes(&steps);
+    let start = steps.iter().map(|step| step.start).min();
+    let end = steps.iter().map(|step| step.end).max();
+    let length_ns = start
+        .zip(end)
+        .map_or(0, |(start, end)| end.0.saturating_sub(start.0));
+    Ok(Story {
+        matched_by,
+        services,
+        start: start.map(Timestamp::to_rfc3339),
+        end: end.map(Timestamp::to_rfc3339),
+        duration_ms: (length_ns / 1_000) as f64 / 1e3,
+        alerts: alerts(state, &id)?,
+        stats: StatsJson::from(&page.stats),
+        events: steps.into_iter().map(|step| step.json).collect(),
+        id,
+    })
+}
+
+async fn show(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Id(id): Id,
+) -> Result<Answer<Story>, Error> {
+    Ok(Answer(state.search(move |state| run(id, state)).await?))
+}

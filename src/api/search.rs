@@ -1,0 +1,279 @@
+//! `POST /api/v1/search`: events by query, a page at a time.
+
+use std::collections::HashMap;
+
+use axum::Json as Answer;
+use axum::extract::State as With;
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::auth::Authorized;
+use super::error::Error;
+use super::input::Json;
+use super::rate::Policy;
+use super::routes::{Audit, RouteSpec, Routes, Shape};
+use super::{Shared, State, when};
+use crate::index::{self, Hit, SearchRequest, query};
+use crate::model::{Offset, Timestamp};
+use crate::redact::{CleanEvent, to_json};
+use crate::store::Scope;
+
+static SEARCH: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/search", "search")
+    .summary("Events that match a query, newest first.")
+    .scope(Scope::Search)
+    .rate(Policy::Search)
+    .audit(Audit::Read)
+    .takes(Shape::of::<SearchInput>())
+    .gives(Shape::of::<SearchPage>());
+
+pub(super) fn register(routes: &mut Routes) {
+    routes.add(&SEARCH, search);
+}
+
+/// What to search for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SearchInput {
+    /// The query; empty means every event.
+    #[serde(default)]
+    #[schema(max_length = 16384)]
+    query: String,
+    /// Oldest `@timestamp`: RFC 3339 or relative (`now-1h`).
+    #[schema(max_length = 64)]
+    from: Option<String>,
+    /// Newest `@timestamp`.
+    #[schema(max_length = 64)]
+    to: Option<String>,
+    /// Events on one page.
+    #[serde(default = "default_limit")]
+    #[schema(minimum = 1, maximum = 1000)]
+    limit: usize,
+    /// `next_cursor` of the page before.
+    #[schema(max_length = 1024)]
+    cursor: Option<String>,
+    /// `desc` (newest first) or `asc`.
+    #[serde(default)]
+    sort: SortInput,
+    /// Only these fields, in this order; `id` and `@timestamp` always come.
+    fields: Option<Vec<String>>,
+    /// Whether to count all matches.
+    count: Option<bool>,
+}
+
+/// Order of events.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SortInput {
+    /// Newest first.
+    #[default]
+    Desc,
+    /// Oldest first.
+    Asc,
+}
+
+const fn default_limit() -> usize {
+    100
+}
+
+/// Most fields of a projection.
+const FIELDS_MAX: usize = 100;
+
+/// One event: a flat object with dotted names.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct EventJson(Box<RawValue>);
+
+impl PartialSchema for EventJson {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String).build();
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "An event: dotted names to scalars or arrays of scalars.",
+            ))
+            .property("id", text())
+            .property("@timestamp", text())
+            .property("event.ingested", text())
+            .required("id")
+            .required("@timestamp")
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .into()
+    }
+}
+
+impl ToSchema for EventJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Event".into()
+    }
+}
+
+impl EventJson {
+    /// An event as it stands in the log.
+    pub(super) fn of(event: &CleanEvent<'_>, offset: Offset) -> Result<Self, Error> {
+        Self::from_text(to_json(event, offset))
+    }
+
+    /// An object that was written as text.
+    pub(super) fn from_text(text: String) -> Result<Self, Error> {
+        RawValue::from_string(text)
+            .map(Self)
+            .map_err(Error::internal)
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Only these fields.
+    fn only(&self, names: &[String]) -> Result<Self, Error> {
+        let all: HashMap<&str, &RawValue> =
+            serde_json::from_str(self.text()).map_err(Error::internal)?;
+        let mut text = String::from("{");
+        let always = ["id", "@timestamp"];
+        let wanted = names.iter().map(String::as_str);
+        for name in always
+            .into_iter()
+            .chain(wanted.filter(|name| !always.contains(name)))
+        {
+            let Some(value) = all.get(name) else { continue };
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&serde_json::to_string(name).map_err(Error::internal)?);
+            text.push(':');
+            text.push_str(value.get());
+        }
+        text.push('}');
+        Self::from_text(text)
+    }
+}
+
+/// Where the next page starts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PageInfo {
+    /// For the next request; null on the last page.
+    pub(super) next_cursor: Option<String>,
+    /// How many were asked for.
+    pub(super) limit: usize,
+}
+
+/// What was looked at to answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StatsJson {
+    /// How many events match, where it was counted.
+    total: Option<u64>,
+    /// `eq`: the total is exact.
+    total_relation: &'static str,
+    /// Events considered.
+    scanned: u64,
+    /// Segments of the index looked into.
+    searched_segments: u64,
+    /// Everything received up to here is searchable.
+    complete_until: String,
+    /// Durable events that are not searchable yet.
+    lag_events: u64,
+    /// Whether a bound ended the search early; the cursor goes on.
+    partial: bool,
+    /// Milliseconds.
+    took_ms: f64,
+}
+
+impl From<&index::Stats> for StatsJson {
+    fn from(stats: &index::Stats) -> Self {
+        Self {
+            total: stats.total,
+            total_relation: "eq",
+            scanned: stats.scanned,
+            searched_segments: stats.searched_segments,
+            complete_until: stats.complete_until.to_rfc3339(),
+            lag_events: stats.lag_events,
+            partial: stats.partial,
+            took_ms: (stats.took.as_secs_f64() * 1e6).round() / 1e3,
+        }
+    }
+}
+
+/// A page of events.
+#[derive(Debug, Serialize, ToSchema)]
+struct SearchPage {
+    /// The events in order.
+    data: Vec<EventJson>,
+    /// Where the next page starts.
+    page: PageInfo,
+    /// What was looked at.
+    stats: StatsJson,
+}
+
+/// The event of a hit.
+pub(super) fn event_of(hit: &Hit) -> Result<EventJson, Error> {
+    let event = hit.event().map_err(Error::internal)?;
+    EventJson::of(&event, hit.offset)
+}
+
+impl SearchInput {
+    fn request(&self, now: Timestamp) -> Result<SearchRequest, Error> {
+        if !(1..=1000).contains(&self.limit) {
+            return Err(Error::input(
+                "/limit",
+                "invalid_value",
+                "expected 1 to 1000",
+            ));
+        }
+        if self
+            .fields
+            .as_ref()
+            .is_some_and(|fields| fields.len() > FIELDS_MAX)
+        {
+            return Err(Error::input(
+                "/fields",
+                "invalid_length",
+                "expected at most 100",
+            ));
+        }
+        let mut request = SearchRequest::new(query::parse(&self.query, now)?);
+        request.from = when::moment(self.from.as_deref(), "/from", now)?;
+        request.to = when::moment(self.to.as_deref(), "/to", now)?;
+        request.limit = self.limit;
+        request.cursor = self.cursor.clone();
+        request.count = self.count.unwrap_or(false);
+        request.sort = match self.sort {
+            SortInput::Desc => index::Sort::Desc,
+            SortInput::Asc => index::Sort::Asc,
+        };
+        Ok(request)
+    }
+
+    fn run(&self, state: &State) -> Result<SearchPage, Error> {
+        let page = state.searcher.search(&self.request(state.clock.now())?)?;
+        let mut data = Vec::with_capacity(page.hits.len());
+        for hit in &page.hits {
+            let event = event_of(hit)?;
+            data.push(match &self.fields {
+                Some(names) => event.only(names)?,
+                None => event,
+            });
+        }
+        Ok(SearchPage {
+            data,
+            stats: StatsJson::from(&page.stats),
+            page: PageInfo {
+                next_cursor: page.next_cursor,
+                limit: self.limit,
+            },
+        })
+    }
+}
+
+async fn search(
+    With(state): With<Shared>,
+    _caller: Authorized,
+    Json(input): Json<SearchInput>,
+) -> Result<Answer<SearchPage>, Error> {
+    let page = state.search(move |state| input.run(state)).await?;
+    Ok(Answer(page))
+}

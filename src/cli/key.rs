@@ -1,0 +1,153 @@
+//! `wardline key`: API keys, in a data directory or over the API.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::{Client, segment};
+use super::{Exit, Output, Server, output};
+use crate::api::key as format;
+use crate::clock::Clock;
+use crate::store::{self, ApiKey, Letter, Scope};
+
+/// Makes, lists and revokes API keys. Example: wardline key create --data-dir data --scope ingest --name edge -o raw
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Makes a key; it is shown once.
+    Create(Create),
+    /// Lists keys, without their secrets.
+    List(List),
+    /// Replaces a key's secret; it is shown once.
+    Rotate(One),
+    /// Makes a key useless at once.
+    Revoke(One),
+}
+
+/// What the key may do and for how long.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Data directory; works before the first start and beside a running server. Without it the API is asked.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// ingest, search, alerts or admin; several with commas.
+    #[arg(long, value_delimiter = ',', required = true)]
+    scope: Vec<String>,
+    /// What people call it.
+    #[arg(long)]
+    name: String,
+    /// Days until it expires.
+    #[arg(long, default_value_t = 90)]
+    expires_in_days: u32,
+    /// Form of the output; raw prints the key alone.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// How to list.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Which key.
+#[derive(Debug, Args)]
+pub struct One {
+    /// Id of the key: the part between the first two underscores.
+    id: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub(super) async fn run(key: Key) -> anyhow::Result<Exit> {
+    match key {
+        Key::Create(create) => match create.data_dir.clone() {
+            Some(dir) => create_local(&create, &dir),
+            None => create_remote(create).await,
+        },
+        Key::List(list) => list_keys(list).await,
+        Key::Rotate(one) => {
+            let client = Client::new(&one.server)?;
+            let answer = client.post(&format!("/api/v1/keys/{}/rotate", segment(&one.id)), &json!({})).await?;
+            answer.map_or_else(Ok, |made| show(&made, None))
+        }
+        Key::Revoke(one) => {
+            let client = Client::new(&one.server)?;
+            Ok(client.delete(&format!("/api/v1/keys/{}", segment(&one.id))).await?.map_or_else(|exit| exit, |_| Exit::Ok))
+        }
+    }
+}
+
+fn scopes(names: &[String]) -> Result<Vec<Scope>, String> {
+    names
+        .iter()
+        .map(|name| {
+            serde_json::from_value(Value::String(name.clone()))
+                .map_err(|_| format!("there is no scope '{name}': ingest, search, alerts or admin"))
+        })
+        .collect()
+}
+
+fn create_local(create: &Create, dir: &std::path::Path) -> anyhow::Result<Exit> {
+    let scopes = match scopes(&create.scope) {
+        Ok(scopes) => scopes,
+        Err(why) => {
+            output::tell(&format!("error: {why}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    let clock = Clock::System;
+    let new = format::NewKey {
+        name: &create.name,
+        scopes: &scopes,
+        created_by: "command line",
+        now: clock.now(),
+        days: create.expires_in_days.clamp(1, 365),
+    };
+    let (made, record) = format::mint(&new)?;
+    store::leave(&crate::app::store_dir(dir), &Letter::AddKey(record.clone()), &clock)?;
+    let shown = describe(&record, made.expose());
+    show(&shown, create.output)
+}
+
+fn describe(record: &ApiKey, key: &str) -> Value {
+    json!({
+        "id": record.id, "name": record.name, "scopes": record.scopes,
+        "expires_at": record.expires_at.map(crate::model::Timestamp::to_rfc3339), "key": key,
+    })
+}
+
+async fn create_remote(create: Create) -> anyhow::Result<Exit> {
+    let client = Client::new(&create.server)?;
+    let body = json!({"name": create.name, "scopes": create.scope, "expires_in_days": create.expires_in_days});
+    client.post("/api/v1/keys", &body).await?.map_or_else(Ok, |made| show(&made, create.output))
+}
+
+fn show(made: &Value, chosen: Option<Output>) -> anyhow::Result<Exit> {
+    match Output::or_default(chosen) {
+        Output::Raw => {
+            let key = made.get("key").and_then(Value::as_str).unwrap_or_default();
+            output::emit(&format!("{key}\n"))?;
+        }
+        other => output::rows(std::slice::from_ref(made), &["id", "name", "scopes", "expires_at", "key"], other)?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn list_keys(list: List) -> anyhow::Result<Exit> {
+    let client = Client::new(&list.server)?;
+    let page = match client.get("/api/v1/keys").await? {
+        Ok(page) => page,
+        Err(exit) => return Ok(exit),
+    };
+    let rows = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+    let columns = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"];
+    output::rows(&rows, &columns, Output::or_default(list.output))?;
+    Ok(Exit::Ok)
+}

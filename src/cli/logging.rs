@@ -1,0 +1,71 @@
+//! Our own log: JSON lines on standard error, each redacted like an event before it is written.
+
+use std::io::Write;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::Config;
+use crate::redact::Redactor;
+
+/// Where log lines go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log(Arc<OnceLock<Arc<Redactor>>>);
+
+/// Sets the process's log up. Until the redactor is known, lines pass with their message alone at stake:
+/// nothing of an event has been seen by then.
+pub(super) fn start(config: &Config) -> anyhow::Result<Log> {
+    let log = Log::default();
+    let level: tracing_subscriber::filter::LevelFilter =
+        config.log_level.parse().context("log_level must be off, error, warn, info, debug or trace")?;
+    let subscriber =
+        tracing_subscriber::fmt().json().with_max_level(level).with_target(true).with_writer(log.clone()).finish();
+    // A second server in one process (the tests') keeps the first one's log.
+    let _second = tracing::subscriber::set_global_default(subscriber).is_err();
+    Ok(log)
+}
+
+impl Log {
+    /// From now on every line passes this redactor.
+    pub(super) fn redact_with(&self, redactor: Arc<Redactor>) {
+        let _already_set = self.0.set(redactor).is_err();
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { redactor: self.0.get(), text: Vec::new() }
+    }
+}
+
+/// One line in the making; written when it is whole.
+pub(super) struct Line<'a> {
+    redactor: Option<&'a Arc<Redactor>>,
+    text: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.text);
+        let clean = match self.redactor {
+            Some(redactor) => redactor.redact_text(&text),
+            None => text,
+        };
+        // Where standard error is closed there is nobody to tell.
+        let _closed = std::io::stderr().lock().write_all(clean.as_bytes()).is_err();
+    }
+}

@@ -1,0 +1,157 @@
+//! Rows to people or programs: a table on a terminal, NDJSON in a pipe, CSV on request.
+
+use std::io::{IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::terminal::escape;
+
+/// A form of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned columns, for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object per line.
+    Ndjson,
+    /// Comma-separated, safe to open in a spreadsheet.
+    Csv,
+    /// The value alone.
+    Raw,
+}
+
+impl Output {
+    /// The form asked for, else a table on a terminal and NDJSON in a pipe.
+    #[must_use]
+    pub fn or_default(chosen: Option<Output>) -> Output {
+        chosen.unwrap_or(if std::io::stdout().is_terminal() { Output::Table } else { Output::Ndjson })
+    }
+}
+
+/// Writes to standard output; a closed pipe ends the program's work quietly.
+pub fn emit(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a line for people to standard error.
+pub fn tell(text: &str) {
+    // Nobody is left to tell where standard error is closed.
+    let _closed = writeln!(std::io::stderr().lock(), "{text}").is_err();
+}
+
+/// A cell as text: strings bare, everything else as JSON, nothing for null.
+fn cell(row: &Value, column: &str) -> String {
+    match row.get(column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Rows in the form asked for, with these columns where the form has columns.
+pub fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::Result<()> {
+    let mut text = String::new();
+    match output {
+        Output::Json => {
+            text = serde_json::to_string_pretty(rows)?;
+            text.push('\n');
+        }
+        Output::Ndjson | Output::Raw => {
+            for row in rows {
+                text.push_str(&row.to_string());
+                text.push('\n');
+            }
+        }
+        Output::Csv => {
+            text.push_str(&columns.join(","));
+            text.push('\n');
+            for row in rows {
+                let cells: Vec<String> = columns.iter().map(|column| csv(&cell(row, column))).collect();
+                text.push_str(&cells.join(","));
+                text.push('\n');
+            }
+        }
+        Output::Table => table(rows, columns, &mut text),
+    }
+    emit(&text)
+}
+
+/// A CSV cell: quoted where needed, and never read as a formula by a spreadsheet.
+fn csv(cell: &str) -> String {
+    let guarded = match cell.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{cell}"),
+        _ => cell.to_owned(),
+    };
+    if guarded.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
+
+const CELL_WIDTH_MAX: usize = 60;
+
+fn table(rows: &[Value], columns: &[&str], text: &mut String) {
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| {
+                    let whole = escape(&cell(row, column)).into_owned();
+                    if whole.chars().count() > CELL_WIDTH_MAX {
+                        whole.chars().take(CELL_WIDTH_MAX - 1).chain(['…']).collect()
+                    } else {
+                        whole
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let widest = cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+            widest.unwrap_or(0).max(column.chars().count())
+        })
+        .collect();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut written = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            written.push_str(cell);
+            written.extend(std::iter::repeat_n(' ', (width + 2).saturating_sub(cell.chars().count())));
+        }
+        text.push_str(written.trim_end());
+        text.push('\n');
+    };
+    line(&mut columns.iter().copied());
+    for row in &cells {
+        line(&mut row.iter().map(String::as_str));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_cells_are_no_formulas() {
+        assert_eq!(csv("=1+1"), "'=1+1");
+        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(csv("plain"), "plain");
+    }
+
+    #[test]
+    fn tables_align() {
+        let mut text = String::new();
+        let rows = [serde_json::json!({"a": "x", "b": 12}), serde_json::json!({"a": "long", "b": null})];
+        table(&rows, &["a", "b"], &mut text);
+        assert_eq!(text, "a     b\nx     12\nlong\n");
+    }
+}

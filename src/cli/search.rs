@@ -1,0 +1,78 @@
+//! `wardline search`: events that match a query, newest first.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::{Exit, Output, Server, output};
+
+const PAGE: u64 = 1_000;
+
+/// Searches events. Example: wardline search 'status:>=500 service:payments' --since 1h
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What to look for; empty for everything. See docs/query-language.md
+    #[arg(default_value = "")]
+    query: String,
+    /// How far back: 90s, 15m, 1h, 7d.
+    #[arg(long, default_value = "24h", conflicts_with = "from")]
+    since: String,
+    /// From this moment: RFC 3339 or now-2h.
+    #[arg(long)]
+    from: Option<String>,
+    /// Until this moment: RFC 3339 or now.
+    #[arg(long, default_value = "now")]
+    to: String,
+    /// At most so many events.
+    #[arg(long, default_value_t = 100)]
+    limit: u64,
+    /// Only how many events match.
+    #[arg(long)]
+    count: bool,
+    /// Columns of the table, comma-separated.
+    #[arg(long, value_delimiter = ',')]
+    cols: Vec<String>,
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub(super) const COLUMNS: &[&str] = &[
+    "@timestamp", "service.name", "http.request.method", "url.path", "http.response.status_code", "client.ip", "user.id", "message",
+];
+
+pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
+    let client = Client::new(&search.server)?;
+    let from = search.from.clone().unwrap_or_else(|| format!("now-{}", search.since));
+    let mut events: Vec<Value> = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let left = search.limit.saturating_sub(events.len() as u64);
+        let body = json!({
+            "query": search.query, "from": from, "to": search.to, "cursor": cursor, "count": search.count,
+            "limit": if search.count { 1 } else { left.clamp(1, PAGE) },
+        });
+        let page = match client.post("/api/v1/search", &body).await? {
+            Ok(page) => page,
+            Err(exit) => return Ok(exit),
+        };
+        if search.count {
+            let total = page.pointer("/stats/total").cloned().unwrap_or(Value::Null);
+            output::emit(&format!("{total}\n"))?;
+            return Ok(Exit::Ok);
+        }
+        if let Some(Value::Array(data)) = page.get("data") {
+            events.extend(data.iter().cloned());
+        }
+        cursor = page.pointer("/page/next_cursor").cloned().unwrap_or(Value::Null);
+        if cursor.is_null() || events.len() as u64 >= search.limit {
+            break;
+        }
+    }
+    let chosen: Vec<&str> = search.cols.iter().map(String::as_str).collect();
+    let columns = if chosen.is_empty() { COLUMNS } else { chosen.as_slice() };
+    output::rows(&events, columns, Output::or_default(search.output))?;
+    Ok(Exit::Ok)
+}

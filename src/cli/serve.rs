@@ -1,0 +1,118 @@
+//! `wardline serve`: the daemon.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Exit, logging, output};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Problem};
+use crate::tasks::Tasks;
+
+/// Runs the server. Example: wardline serve --config wardline.toml --data-dir /var/lib/wardline
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Configuration file.
+    #[arg(long, env = "WARDLINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to keep the data.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    fn load(&self) -> Result<Config, Vec<Problem>> {
+        let mut config = Config::load(self.config.as_deref(), std::env::vars())?;
+        if let Some(dir) = &self.data_dir {
+            config.data_dir.clone_from(dir);
+        }
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        Ok(config)
+    }
+}
+
+/// A server in this process.
+pub(super) struct Running {
+    pub(super) url: String,
+    app: App,
+}
+
+pub(super) async fn start(config: Config) -> anyhow::Result<Running> {
+    let log = logging::start(&config)?;
+    let app = App::start(config, Clock::System).await?;
+    log.redact_with(app.redactor());
+    let url = app.url();
+    output::emit(&format!("listening on {url}\n"))?;
+    Ok(Running { url, app })
+}
+
+impl Running {
+    /// Everything that runs in this server.
+    pub(super) fn tasks(&self) -> &Tasks {
+        self.app.tasks()
+    }
+
+    /// A new key with all scopes.
+    pub(super) async fn create_admin_key(&self, name: &str) -> anyhow::Result<String> {
+        Ok(self.app.create_admin_key(name).await?)
+    }
+
+    /// A one-time link that signs a browser in.
+    pub(super) async fn sign_in_link(&self) -> anyhow::Result<String> {
+        Ok(self.app.sign_in_link().await?)
+    }
+
+    pub(super) async fn stop(self) {
+        self.app.drain().await;
+    }
+}
+
+pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
+    let config = match serve.load() {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in &problems {
+                output::tell(&format!("error: {problem}"));
+            }
+            return Ok(Exit::Invalid);
+        }
+    };
+    let running = start(config).await?;
+    if running.app.is_first_run() {
+        output::emit(&format!("first sign-in (once, within 24 hours): {}\n", running.sign_in_link().await?))?;
+    }
+    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            stopped = stop_requested() => { stopped?; break; }
+            _ = hangup.recv() => reload(&serve, &running).await,
+        }
+    }
+    tracing::info!("draining");
+    running.stop().await;
+    Ok(Exit::Ok)
+}
+
+/// Checks the configuration as it is now and takes over what can change while running; keeps the old on error.
+async fn reload(serve: &Serve, running: &Running) {
+    match serve.load() {
+        Ok(config) => running.app.reload(&config).await,
+        Err(problems) => running.app.reload_refused(&problems),
+    }
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+pub(super) async fn stop_requested() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}

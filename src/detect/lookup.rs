@@ -1,0 +1,241 @@
+//! A clean event as the rules see it: names resolved to slots once per rule set.
+//!
+//! Rules may name canonical fields, `ext.*`, and the names Sigma's taxonomies (web server, proxy),
+//! OpenTelemetry and older ECS have for the same things.
+
+use wardline_detections::{FieldId, Lookup, Moment, ValueRef};
+
+use crate::model::{Event, Field, FieldName, Value, text_of};
+
+/// Where the value of a name in a rule stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slot {
+    /// In a canonical field.
+    Known(Field),
+    /// In a field of the source's own.
+    Ext(String),
+    /// Path and query together.
+    Uri,
+}
+
+/// The slot of a name in a rule.
+fn slot(name: &str) -> Slot {
+    if let Some(field) = Field::from_name(name).or_else(|| alias(name)) {
+        return Slot::Known(field);
+    }
+    match name {
+        "c-uri" | "cs-uri" | "url.original" | "url.full" | "http.target" | "http.url" => Slot::Uri,
+        other => Slot::Ext(other.strip_prefix("ext.").unwrap_or(other).to_owned()),
+    }
+}
+
+/// Names other taxonomies have for canonical fields: W3C as Sigma uses it for `webserver` and `proxy`,
+/// then OpenTelemetry and ECS.
+fn alias(name: &str) -> Option<Field> {
+    Some(match name {
+        "c-ip" | "src_ip" | "source.ip" | "source.address" | "http.client_ip" => Field::ClientIp,
+        "cs-method" | "http.method" => Field::HttpMethod,
+        "cs-uri-stem" | "c-uri-path" | "c-uri-stem" => Field::UrlPath,
+        "cs-uri-query" | "c-uri-query" => Field::UrlQuery,
+        "sc-status" | "http.status_code" => Field::HttpStatus,
+        "cs-user-agent" | "c-useragent" | "cs(user-agent)" | "http.user_agent" => Field::UserAgent,
+        "cs-referer" | "cs-referrer" | "cs(referer)" => Field::HttpReferrer,
+        "cs-host" | "r-dns" | "http.host" | "server.address" | "destination.domain" => {
+            Field::UrlDomain
+        }
+        "cs-username" | "enduser.id" => Field::UserName,
+        "cs-version" | "http.flavor" | "network.protocol.version" => Field::HttpVersion,
+        "sc-bytes" => Field::HttpResponseBytes,
+        "cs-bytes" => Field::HttpRequestBytes,
+        "s-computername" => Field::HostName,
+        "source.geo.country_iso_code" => Field::ClientCountry,
+        "source.as.number" => Field::ClientAsn,
+        "user_agent.name" => return None,
+        _ => return None,
+    })
+}
+
+const FIELDS: usize = 256;
+
+/// The slots of a rule set's fields, with room for one event at a time.
+#[derive(Debug)]
+pub(super) struct Binder {
+    slots: Vec<Slot>,
+    needs_uri: bool,
+    /// By canonical field: position of its first value in the event plus one, 0: none.
+    first: [u16; FIELDS],
+    /// By canonical field: it has several values.
+    several: [bool; FIELDS],
+    uri: String,
+}
+
+/// An event with its fields found.
+#[derive(Debug)]
+pub(super) struct View<'e> {
+    event: &'e Event<'e>,
+    binder: &'e Binder,
+}
+
+impl Binder {
+    /// For an engine's fields.
+    pub(super) fn new(names: &[String]) -> Self {
+        let slots: Vec<Slot> = names.iter().map(|name| slot(name)).collect();
+        Self {
+            needs_uri: slots.contains(&Slot::Uri),
+            slots,
+            first: [0; FIELDS],
+            several: [false; FIELDS],
+            uri: String::new(),
+        }
+    }
+
+    /// Turns to an event.
+    pub(super) fn bind<'e>(&'e mut self, event: &'e Event<'e>) -> View<'e> {
+        self.first.fill(0);
+        self.several.fill(false);
+        for (place, (name, _)) in (1u16..).zip(event.fields()) {
+            let FieldName::Known(field) = name else {
+                continue;
+            };
+            let code = usize::from(field.code());
+            match self.first.get_mut(code) {
+                Some(first) if *first == 0 => *first = place,
+                _ => {
+                    if let Some(several) = self.several.get_mut(code) {
+                        *several = true;
+                    }
+                }
+            }
+        }
+        if self.needs_uri {
+            self.uri.clear();
+            self.uri
+                .push_str(event.text(Field::UrlPath).unwrap_or_default());
+            if let Some(query) = event.text(Field::UrlQuery) {
+                self.uri.push('?');
+                self.uri.push_str(query);
+            }
+        }
+        View {
+            event,
+            binder: self,
+        }
+    }
+}
+
+/// The hash of the id the client gave an event.
+pub(super) fn id_of(event: &Event<'_>) -> u64 {
+    event.text(Field::EventId).map_or(0, Moment::id_of)
+}
+
+fn borrowed<'v>(value: &'v Value<'_>) -> ValueRef<'v> {
+    match value {
+        Value::Str(text) => ValueRef::Str(text),
+        Value::Num(text) => ValueRef::Num(text),
+        Value::Bool(flag) => ValueRef::Bool(*flag),
+        Value::Null => ValueRef::Null,
+    }
+}
+
+impl View<'_> {
+    fn known(&self, field: Field) -> Option<ValueRef<'_>> {
+        let place = *self.binder.first.get(usize::from(field.code()))?;
+        let (_, value) = self
+            .event
+            .fields()
+            .get(usize::from(place.checked_sub(1)?))?;
+        Some(borrowed(value))
+    }
+
+    fn uri(&self) -> Option<ValueRef<'_>> {
+        let uri = self.binder.uri.as_str();
+        (!uri.is_empty()).then_some(ValueRef::Str(uri))
+    }
+}
+
+impl Lookup for View<'_> {
+    fn field(&self, id: FieldId) -> Option<ValueRef<'_>> {
+        match self.binder.slots.get(id.index())? {
+            Slot::Known(field) => self.known(*field),
+            Slot::Ext(name) => self.event.ext(name).next().map(borrowed),
+            Slot::Uri => self.uri(),
+        }
+    }
+
+    fn any_value(&self, id: FieldId, visit: &mut dyn FnMut(ValueRef<'_>) -> bool) -> bool {
+        match self.binder.slots.get(id.index()) {
+            None => false,
+            Some(Slot::Known(field)) => {
+                if self.binder.several.get(usize::from(field.code())) == Some(&true) {
+                    return self.event.values(*field).map(borrowed).any(visit);
+                }
+                self.known(*field).is_some_and(visit)
+            }
+            Some(Slot::Ext(name)) => self.event.ext(name).map(borrowed).any(visit),
+            Some(Slot::Uri) => self.uri().is_some_and(visit),
+        }
+    }
+
+    fn any_text(&self, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        let mut texts = self
+            .event
+            .fields()
+            .iter()
+            .filter_map(|(_, value)| text_of(value));
+        texts.any(visit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn names_of_all_taxonomies_find_the_value() {
+        let mut event = Event::new(Timestamp(1), Timestamp(2));
+        event.push_str(Field::UrlPath, "/a");
+        event.push_str(Field::UrlQuery, "x=1");
+        event.push(Field::HttpStatus, Value::Num("404".into()));
+        event.push_str(Field::UserRoles, "one");
+        event.push_str(Field::UserRoles, "two");
+        event.push_ext("own", Value::Bool(true));
+        let names = [
+            "url.path",
+            "cs-uri-stem",
+            "c-uri",
+            "sc-status",
+            "user.roles",
+            "ext.own",
+            "own",
+            "c-ip",
+        ]
+        .map(str::to_owned);
+        let mut binder = Binder::new(&names);
+        let view = binder.bind(&event);
+        let texts: Vec<_> = (0..8)
+            .map(|id| view.field(FieldId(id)).and_then(ValueRef::text))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                Some("/a"),
+                Some("/a"),
+                Some("/a?x=1"),
+                Some("404"),
+                Some("one"),
+                Some("true"),
+                Some("true"),
+                None
+            ]
+        );
+        let mut roles = Vec::new();
+        view.any_value(FieldId(4), &mut |value| {
+            roles.extend(value.text().map(str::to_owned));
+            false
+        });
+        assert_eq!(roles, ["one", "two"]);
+        assert!(view.any_text(&mut |text| text == "two"));
+        assert!(!view.any_text(&mut |text| text == "three"));
+    }
+}

@@ -1,0 +1,60 @@
+//! The query language: text to a typed tree, and the tree's meaning for one event.
+//!
+//! ```text
+//! or      = and { "OR" and }                        operators in capitals; also && || !
+//! and     = unary { ["AND"] unary }                 side by side means AND
+//! unary   = ("NOT" | "-") unary | "(" or ")" | [name ":"] value
+//! value   = word | "phrase" | [a TO b] | {a TO b} | >=a >a <=a <a | * | "(" or ")"
+//! ```
+//!
+//! A word may hold `*` and `?`; `\` takes any character as it is. What [`Query::matches`] says is the truth; the index only
+//! finds the same events faster.
+
+mod ast;
+mod glob;
+mod matches;
+mod names;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod time;
+mod value;
+
+pub(in crate::index) use ast::{Condition, Literal, Name, Node, Phrase, Test};
+pub(in crate::index) use glob::Glob;
+pub(in crate::index) use matches::free_text;
+pub(in crate::index) use names::{Target, resolve};
+
+pub use ast::Query;
+pub use parse::{Limits, parse, parse_within};
+pub use time::{parse_duration, parse_time};
+
+use crate::model::id_forms;
+
+impl Query {
+    /// The query that every event matches.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(Node::All)
+    }
+
+    /// The query for every event that carries a correlation id in any form.
+    #[must_use]
+    pub fn correlation_id(id: &str) -> Self {
+        Self(Node::Is(Condition::Id(id_forms(id))))
+    }
+}
+
+/// Why a text is not a query, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (column {column})")]
+pub struct QueryError {
+    /// What is wrong, one sentence that quotes at most a field's name.
+    pub message: String,
+    /// Byte offset in the query text.
+    pub position: usize,
+    /// Column, counted in characters from 1.
+    pub column: usize,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+}

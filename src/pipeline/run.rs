@@ -1,0 +1,134 @@
+//! One payload to one batch: parse, normalize, enrich, redact, encode. No clock, no disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use wardline_parsers::{self as parsers, Note, Parsed, parse_into, records};
+
+use super::enrich::{Enricher, View};
+use super::normalize::{Context, Normalizer, Scratch};
+use super::{Options, Payload};
+use crate::metrics::Metrics;
+use crate::model::{Event, Field};
+use crate::redact::{Batch, CleanEvent, Redactor};
+
+/// What a payload became.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The events, clean and encoded.
+    pub batch: Batch,
+    /// Events with a note: cut, odd or not understood.
+    pub flagged: u64,
+}
+
+/// The pure part of the pipeline. Shared between threads.
+#[derive(Debug)]
+pub struct Pipeline {
+    bounds: parsers::Options,
+    normalizer: Normalizer,
+    enricher: Enricher,
+    redactor: Arc<Redactor>,
+    metrics: Arc<Metrics>,
+}
+
+impl Pipeline {
+    /// A pipeline from its parts.
+    #[must_use]
+    pub fn new(
+        options: &Options,
+        enricher: Enricher,
+        redactor: Arc<Redactor>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            bounds: options.bounds(),
+            normalizer: Normalizer::new(options.normalize.clone()),
+            enricher,
+            redactor,
+            metrics,
+        }
+    }
+
+    /// Turns a body into clean events. Never fails: what is not understood is an event with a note.
+    #[must_use]
+    pub fn run(&self, payload: &Payload) -> Output {
+        let mut output = Output::default();
+        self.events(payload, |event| {
+            output.flagged += u64::from(event.get(Field::EventNotes).is_some());
+            output.batch.push(event);
+        });
+        output
+    }
+
+    /// The clean events of a body, one after the other.
+    pub fn events(&self, payload: &Payload, mut to: impl FnMut(&CleanEvent<'_>)) {
+        self.each(
+            payload,
+            |event| self.redactor.redact(event),
+            |event| to(&event),
+        );
+    }
+
+    /// The events of a body as they are before redaction: for looking at one's own logs, never for keeping.
+    pub fn raw_events(&self, payload: &Payload, mut to: impl FnMut(&Event<'_>)) {
+        self.each(payload, |event| event, |event| to(&event));
+    }
+
+    fn each<'p, T>(
+        &self,
+        payload: &'p Payload,
+        finish: impl Fn(Event<'p>) -> T,
+        mut to: impl FnMut(T),
+    ) {
+        let view = self.enricher.view();
+        let mut parsed = Parsed::default();
+        let mut scratch = Scratch::default();
+        for record in records(payload.format, &payload.bytes) {
+            // A bug in one of the steps costs this event its fields and nobody anything else.
+            let event = catch_unwind(AssertUnwindSafe(|| {
+                let event = self.event(&mut parsed, &mut scratch, &view, payload, record);
+                finish(event)
+            }));
+            match event {
+                Ok(event) => to(event),
+                Err(_) => {
+                    tracing::error!(bytes = record.len(), "a record could not be processed");
+                    parsed = Parsed::default();
+                    scratch = Scratch::default();
+                    to(finish(failed(payload)));
+                }
+            }
+        }
+    }
+
+    fn event<'p>(
+        &self,
+        parsed: &mut Parsed<'p>,
+        scratch: &mut Scratch<'p>,
+        view: &View,
+        payload: &'p Payload,
+        record: &'p [u8],
+    ) -> Event<'p> {
+        parse_into(parsed, payload.format, record, &self.bounds);
+        if parsed.notes.contains(&Note::RecordTruncated) {
+            self.metrics.records_truncated.inc();
+        }
+        let context = Context {
+            source: &payload.source,
+            received: payload.received,
+        };
+        let mut event = self.normalizer.normalize(parsed, context, scratch);
+        view.enrich(&mut event);
+        event
+    }
+}
+
+/// Stands for a record that broke a step.
+fn failed(payload: &Payload) -> Event<'_> {
+    let mut event = Event::new(payload.received, payload.received);
+    event.push_str(Field::EventKind, "pipeline_error");
+    event.push_str(Field::EventProvider, payload.source.as_ref());
+    event.push_str(Field::EventTimeSource, "received");
+    event.push_str(Field::EventNotes, "failed");
+    event
+}

@@ -1,0 +1,116 @@
+//! The pipeline as a whole: bodies to batches, enrichment, admission, the log behind it.
+
+mod enriching;
+mod intake;
+mod mmdb;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::metrics::Metrics;
+use crate::model::{Field, text_of};
+use crate::redact::{self, Redactor, TagKey, decode};
+
+const NOW: Timestamp = Timestamp(1_795_288_473_000_000_000);
+
+fn pipeline_with(options: &Options, built_in: Option<&'static [u8]>) -> Arc<Pipeline> {
+    let metrics = Arc::new(Metrics::default());
+    let enricher = Enricher::open(options.enrich.clone(), built_in, metrics.clone()).unwrap();
+    let redactor = Redactor::new(redact::Options::default(), TagKey::from_bytes(&[7; 32]));
+    Arc::new(Pipeline::new(
+        options,
+        enricher,
+        Arc::new(redactor),
+        metrics,
+    ))
+}
+
+fn payload(format: Format, body: impl Into<Bytes>) -> Payload {
+    Payload {
+        source: "test".into(),
+        peer: None,
+        received: NOW,
+        format,
+        bytes: body.into(),
+    }
+}
+
+/// The wanted field of every event of a body, in order.
+fn values(output: &Output, field: Field) -> Vec<String> {
+    output
+        .batch
+        .records()
+        .map(|record| {
+            let event = decode(record).unwrap();
+            let values: Vec<_> = event.values(field).filter_map(text_of).collect();
+            values.join("+")
+        })
+        .collect()
+}
+
+#[test]
+fn a_body_becomes_a_batch_in_order() {
+    let pipeline = pipeline_with(&Options::default(), None);
+    let body = "{\"msg\":\"a\"}\n{broken\n\n{\"msg\":\"b\",\"src_ip\":\"10.0.0.1\"}\nplain\n";
+    let output = pipeline.run(&payload(Format::Auto, body));
+    assert_eq!(
+        values(&output, Field::Message),
+        ["a", "{broken", "b", "plain"]
+    );
+    assert_eq!(
+        values(&output, Field::EventKind),
+        ["event", "pipeline_error", "event", "event"]
+    );
+    assert_eq!(
+        values(&output, Field::NetworkClass),
+        ["", "", "private", ""]
+    );
+    assert_eq!(output.flagged, 1);
+}
+
+#[test]
+fn redaction_stands_between_events_and_batch() {
+    let pipeline = pipeline_with(&Options::default(), None);
+    let body = r#"{"password":"hunter2-hunter2","msg":"x"}"#;
+    let payload = payload(Format::Auto, body);
+    let mut raw = 0;
+    pipeline.raw_events(&payload, |event| raw += event.fields().len());
+    let mut clean = 0;
+    pipeline.events(&payload, |event| clean += event.fields().len());
+    assert!(raw > 0 && clean >= raw);
+}
+
+#[test]
+fn empty_bodies_are_empty_batches() {
+    let pipeline = pipeline_with(&Options::default(), None);
+    for body in ["", "\n\n", "[]", "{\"events\":[]}"] {
+        let output = pipeline.run(&payload(Format::Auto, body));
+        assert_eq!((output.batch.len(), output.flagged), (0, 0), "{body}");
+    }
+}
+
+#[test]
+fn options_read_from_configuration() {
+    let text = "hold_ms_max = 10\n[normalize]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[[normalize.sensitive_routes]]\nsegment = \"wire\"";
+    let options: Options = toml::from_str(text).unwrap();
+    assert_eq!(options.hold_ms_max, 10);
+    assert_eq!(options.normalize.trusted_proxies.len(), 2);
+    assert!(toml::from_str::<Options>("[normalize]\ntrusted_proxies = [\"10/8\"]").is_err());
+    assert!(toml::from_str::<Options>("unknown = 1").is_err());
+}
+
+/// Compiling the redaction rules once is enough.
+static PIPELINE: std::sync::LazyLock<Arc<Pipeline>> =
+    std::sync::LazyLock::new(|| pipeline_with(&Options::default(), None));
+
+proptest::proptest! {
+    #[test]
+    fn any_body_is_taken(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let output = PIPELINE.run(&payload(Format::Auto, body));
+        for record in output.batch.records() {
+            proptest::prop_assert!(decode(record).is_ok());
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! A secret in running text behind its name: `password=…`, `"api_key": "…"`, `SECRET …`, `<token>…</token>`,
+//! `?code=…`. The name is classed as a field's name would be; what follows decides how much proof the value must bring.
+
+use std::ops::Range;
+
+use super::check;
+use super::engine::{Place, Probe};
+use super::keys::{Class, Kind};
+use super::names;
+use super::spans::{Rank, Spans};
+use super::values;
+
+/// Longest name read around a keyword, to each side.
+const NAME_MAX: usize = 48;
+/// Longest value of a quoted text.
+const VALUE_MAX: usize = 16 << 10;
+
+/// What stands between a name and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    /// `=`, `=>`, `:=`: it is the value.
+    Equals,
+    /// `:`: it is the value, or a sentence goes on.
+    Colon,
+    /// Nothing but room.
+    Room,
+}
+
+/// Looks at the name around a keyword and at what is assigned to it.
+pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
+    let text = probe.text;
+    let mut name = name_around(text, probe.at);
+    let Some(mut written) = text.get(name.clone()) else {
+        return;
+    };
+    let mut class = probe.keys.class(b"", written);
+    if class == Class::Pass
+        && let Some(short) = before_dash(text, probe.at, &name)
+    {
+        (name, written) = (short.clone(), text.get(short).unwrap_or_default());
+        class = probe.keys.class(b"", written);
+    }
+    if written.len() <= 3 && !is_apart(text, name.start) {
+        return;
+    }
+    let is_parameter = is_parameter(probe, name.start);
+    let class = match class {
+        _ if is_parameter && names::is_param(written) => Class::Secret(Kind::Token),
+        // `KEY` in capitals is a variable or a heading, `key` any word.
+        Class::PairName if written == b"KEY" => Class::Random(Kind::Secret),
+        Class::PairName
+            if written.eq_ignore_ascii_case(b"key") && is_long_assignment(text, &name) =>
+        {
+            Class::Random(Kind::Secret)
+        }
+        Class::Pass | Class::PairName | Class::PairValue => return,
+        class => class,
+    };
+    let Some((mut sign, start)) = sign_behind(text, &name) else {
+        return;
+    };
+    let (value, is_quoted) = value_from(text, start, sign);
+    let Some(written) = text.get(value.clone()) else {
+        return;
+    };
+    if sign == Sign::Room && is_flag(text, name.start) && check::mixed(written) {
+        sign = Sign::Equals;
+    }
+    match class {
+        Class::Cookie if sign != Sign::Room => cookies(text, value, spans),
+        Class::Scheme if sign != Sign::Room => {
+            let place = values::behind_scheme(text, value);
+            take(text, place, Kind::Token, spans);
+        }
+        Class::Secret(kind) | Class::Random(kind) => {
+            let is_weak = matches!(class, Class::Random(_));
+            if is_secret(written, kind, is_weak, sign, is_quoted) {
+                take(text, value, kind, spans);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn take(text: &[u8], place: Range<usize>, kind: Kind, spans: &mut Spans) {
+    if text
+        .get(place.clone())
+        .is_some_and(|v| !check::is_placeholder(v))
+    {
+        spans.push(place, kind.rule(), Rank::Context);
+    }
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// The whole word a keyword is part of. A dash goes on with a letter, a digit behind one begins a value.
+fn name_around(text: &[u8], at: usize) -> Range<usize> {
+    let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
+    let before = head
+        .iter()
+        .rev()
+        .take(NAME_MAX)
+        .take_while(|b| is_name(**b))
+        .count();
+    let mut start = at - before;
+    // `\n` and `\t` written out end a line, they do not begin a name.
+    if start > 0 && text.get(start - 1) == Some(&b'\\') && before > 0 {
+        start += 1;
+    }
+    while start < at && text.get(start).is_some_and(|b| matches!(b, b'-' | b'.')) {
+        start += 1;
+    }
+    let mut end = at;
+    for (offset, byte) in tail.iter().take(NAME_MAX).enumerate() {
+        let goes_on = match byte {
+            b'-' | b'.' => tail.get(offset + 1).is_some_and(u8::is_ascii_alphabetic),
+            byte => byte.is_ascii_alphanumeric() || *byte == b'_',
+        };
+        if !goes_on {
+            break;
+        }
+        end = at + offset + 1;
+    }
+    start..end
+}
+
+/// The name up to a dash behind the keyword: `tokenSECRET-abc123…` is a name and its value.
+fn before_dash(text: &[u8], at: usize, name: &Range<usize>) -> Option<Range<usize>> {
+    let tail = text.get(at..name.end)?;
+    let dash = memchr::memchr(b'-', tail)?;
+    Some(name.start..at + dash)
+}
+
+/// Whether a short name stands for itself: `PW:` inside an encoded line does not.
+fn is_apart(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    before.is_none_or(|b| b.is_ascii_whitespace() || b",;{(\"'`&?#-|[<>/\\".contains(b))
+}
+
+/// `--password` and `-Password` of a command line.
+fn is_flag(text: &[u8], start: usize) -> bool {
+    let before = text.get(start.saturating_sub(3)..start).unwrap_or_default();
+    matches!(
+        before,
+        [b'-'] | [b'-', b'-'] | [.., b' ' | b'\n', b'-'] | [b' ' | b'\n', b'-', b'-']
+    )
+}
+
+/// `key = …` where what is assigned is too long and too mixed for a word and is no hash.
+fn is_long_assignment(text: &[u8], name: &Range<usize>) -> bool {
+    let Some((Sign::Equals, start)) = sign_behind(text, name) else {
+        return false;
+    };
+    let value = value_from(text, start, Sign::Equals).0;
+    let value = text.get(value).unwrap_or_default();
+    value.len() >= 32
+        && check::is_random(value)
+        && !value.iter().all(u8::is_ascii_hexdigit)
+        && !check::is_uuid(value)
+}
+
+/// Whether a name stands where a parameter of a query or a fragment stands.
+fn is_parameter(probe: &Probe<'_>, start: usize) -> bool {
+    match start.checked_sub(1).and_then(|at| probe.text.get(at)) {
+        None => probe.place == Place::Query,
+        Some(before) => b"?&#".contains(before) || (*before == b';' && probe.place == Place::Query),
+    }
+}
+
+/// What stands behind a name, and where the value begins.
+fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
+    let mut at = name.end;
+    let byte = |at: usize| text.get(at).copied();
+    let closing = skip(text, &mut at, 4, |b| b"\\\"'`])*".contains(&b));
+    let room = skip(text, &mut at, 4, |b| matches!(b, b' ' | b'\t'));
+    let is_element = name.start > 0 && byte(name.start - 1) == Some(b'<');
+    let sign = match (byte(at), byte(at + 1)) {
+        (Some(b'='), Some(b'>' | b'=')) | (Some(b':'), Some(b'=')) => {
+            at += 2;
+            Sign::Equals
+        }
+        (Some(b'='), _) => {
+            at += 1;
+            Sign::Equals
+        }
+        (Some(b':'), Some(b':')) => return None,
+        (Some(b':'), _) => {
+            at += 1;
+            Sign::Colon
+        }
+        (Some(b'>'), _) if is_element => {
+            at += 1;
+            Sign::Equals
+        }
+        (Some(b','), _) if closing > 0 || byte(at + 1) == Some(b' ') => {
+            // `"name":"token","value":"…"` and `setopt(TOKEN, "…")`.
+            at = behind_value_word(text, at + 1).or_else(|| {
+                let mut at = at + 1;
+                skip(text, &mut at, 2, |b| b == b' ');
+                byte(at).filter(|b| b"\"'`".contains(b)).map(|_| at)
+            })?;
+            Sign::Equals
+        }
+        _ if room > 0 && closing == 0 && is_quoted_sentence(text, at) => {
+            at += 3;
+            Sign::Equals
+        }
+        _ if closing > 0 && room > 0 => {
+            at = behind_value_word(text, at)?;
+            Sign::Equals
+        }
+        (Some(b'-'), Some(next)) if room == 0 && closing == 0 && next.is_ascii_alphanumeric() => {
+            at += 1;
+            Sign::Room
+        }
+        _ if room > 0 && closing == 0 => Sign::Room,
+        (Some(b'\n'), _) if closing == 0 => Sign::Room,
+        _ => return None,
+    };
+    let room = if sign == Sign::Room { 2 } else { 24 };
+    skip(text, &mut at, room, |b| b.is_ascii_whitespace());
+    Some((sign, at))
+}
+
+/// `… is 'x'`: the quote says where the value begins.
+fn is_quoted_sentence(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    matches!(rest, [b'i', b's', b' ', b'"' | b'\'' | b'`', ..])
+}
+
+/// Behind `value =`, `"value":` and the like, as in the other half of a pair.
+fn behind_value_word(text: &[u8], at: usize) -> Option<usize> {
+    let mut at = at;
+    skip(text, &mut at, 6, |b| b" \t\n\r\\\"'".contains(&b));
+    let rest = text.get(at..)?;
+    let word = [&b"stringValue"[..], b"value", b"Value", b"v"]
+        .into_iter()
+        .find(|word| rest.starts_with(word))?;
+    at += word.len();
+    skip(text, &mut at, 6, |b| b" \\\"'".contains(&b));
+    if !matches!(text.get(at), Some(b'=' | b':')) {
+        return None;
+    }
+    Some(at + 1)
+}
+
+fn skip(text: &[u8], at: &mut usize, max: usize, is_skipped: impl Fn(u8) -> bool) -> usize {
+    let skipped = text.get(*at..).map_or(0, |rest| {
+        rest.iter()
+            .take(max)
+            .take_while(|b| is_skipped(**b))
+            .count()
+    });
+    *at += skipped;
+    skipped
+}
+
+/// The value that begins at `start`, without its quotes, and whether it had any.
+fn value_from(text: &[u8], start: usize, sign: Sign) -> (Range<usize>, bool) {
+    let mut at = start;
+    // `b"…"`, `f"…"`, `@"…"` of programs.
+    if matches!(
+        (text.get(at), text.get(at + 1)),
+        (Some(b'b' | b'f' | b'r' | b'u' | b'@'), Some(b'"' | b'\''))
+    ) {
+        at += 1;
+    }
+    let escapes = skip(text, &mut at, 7, |b| b == b'\\');
+    if let Some(quote) = text.get(at).copied().filter(|b| b"\"'`".contains(b)) {
+        let mut begin = at + 1;
+        // Three quotes of a block text.
+        if text.get(begin) == Some(&quote) && text.get(begin + 1) == Some(&quote) {
+            begin += 2;
+        }
+        if let Some(end) = quote_end(text, begin, quote, escapes) {
+            return (begin..end, true);
+        }
+        at = begin;
+    } else {
+        at -= escapes;
+    }
+    (at..bare_end(text, at, sign), false)
+}
+
+/// The closing quote that has as many backslashes before it as the opening one.
+fn quote_end(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize> {
+    let limit = text.len().min(begin + VALUE_MAX);
+    let window = text.get(begin..limit)?;
+    for offset in memchr::memchr_iter(quote, window) {
+        let before = window.get(..offset).unwrap_or_default();
+        let slashes = before.iter().rev().take_while(|b| **b == b'\\').count();
+        if slashes <= escapes {
+            return Some(begin + offset - slashes);
+        }
+    }
+    None
+}
+
+/// The end of a value without quotes: room, a quote, a delimiter; without punctuation that belongs to the sentence.
+fn bare_end(text: &[u8], at: usize, sign: Sign) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let mut end = rest
+        .iter()
+        .position(|b| b.is_ascii_whitespace() || b"\"'`<>;&|\\".contains(b))
+        .unwrap_or(rest.len());
+    let value = rest.get(..end).unwrap_or_default();
+    // `a=1,b=2` is a list: the comma ends the value where a name follows.
+    if let Some(comma) = value.iter().enumerate().position(|(offset, b)| {
+        *b == b',' && (sign == Sign::Room || is_list(value.get(offset + 1..).unwrap_or_default()))
+    }) {
+        end = comma;
+    }
+    while end > 0 && rest.get(end - 1).is_some_and(|b| b",.)}]:!?".contains(b)) {
+        let closes = match rest.get(end - 1) {
+            Some(b'!' | b'?') => sign != Sign::Equals,
+            _ => true,
+        };
+        if !closes {
+            break;
+        }
+        end -= 1;
+    }
+    at + end
+}
+
+fn is_list(rest: &[u8]) -> bool {
+    let name = rest.iter().take_while(|b| is_name(**b)).count();
+    name > 0 && matches!(rest.get(name), Some(b'=' | b':')) || rest.is_empty()
+}
+
+/// Whether what is assigned can be the secret that the name announces.
+fn is_secret(value: &[u8], kind: Kind, is_weak: bool, sign: Sign, is_quoted: bool) -> bool {
+    if check::is_placeholder(value) {
+        return false;
+    }
+    if is_weak || sign == Sign::Room {
+        return check::is_random(value) || is_weak && sign != Sign::Room && is_hex_key(value);
+    }
+    match kind {
+        Kind::Cvv | Kind::OneTime => {
+            (3..=12).contains(&value.len())
+                && value
+                    .iter()
+                    .all(|b| b.is_ascii_digit() || b" -".contains(b))
+                || check::is_random(value)
+        }
+        Kind::Connection => values::is_connection(value),
+        Kind::Card | Kind::Bank | Kind::Ssn => {
+            value.iter().filter(|b| b.is_ascii_digit()).count() >= 6
+        }
+        _ if value.len() < 4 => false,
+        // A sentence goes on behind `password: must be …`, and nothing is quoted in it.
+        _ if sign == Sign::Colon && !is_quoted => {
+            !value.iter().all(|b| b.is_ascii_lowercase()) && !is_word(value) || value.len() > 20
+        }
+        Kind::Password => true,
+        // `"token": "Invalid token given"` is a message.
+        _ => !value.contains(&b' ') || check::digit(value),
+    }
+}
+
+fn is_word(value: &[u8]) -> bool {
+    value.split_first().is_some_and(|(first, rest)| {
+        first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase)
+    })
+}
+
+fn is_hex_key(value: &[u8]) -> bool {
+    value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) && check::digit(value)
+}
+
+/// The values of `a=1; b=2` up to the end of the line.
+fn cookies(text: &[u8], value: Range<usize>, spans: &mut Spans) {
+    let rest = text.get(value.start..).unwrap_or_default();
+    let end = rest
+        .iter()
+        .position(|b| matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'\\'))
+        .map_or(text.len(), |end| value.start + end);
+    values::cookie_values(text, value.start..end, |place| {
+        take(text, place, Kind::Session, spans)
+    });
+}
+
+#[cfg(test)]
+mod tests;

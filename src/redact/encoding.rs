@@ -1,0 +1,149 @@
+//! Undoing encodings under which secrets hide: percent and base64. Pure, bounded by the input's length.
+
+/// The text with `%XX` undone once; `None` where nothing changes.
+pub(super) fn percent(text: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'%', text)?;
+    let mut plain = Vec::with_capacity(text.len());
+    let mut at = 0;
+    let mut changed = false;
+    while let Some((byte, width)) = percent_byte(text, at) {
+        plain.push(byte);
+        at += width;
+        changed |= width == 3;
+    }
+    changed.then_some(plain)
+}
+
+/// The byte at `at` and how many bytes write it: three where it is percent-encoded.
+fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
+    let byte = *text.get(at)?;
+    if byte == b'%'
+        && let (Some(high), Some(low)) = (hex(text.get(at + 1)), hex(text.get(at + 2)))
+    {
+        return Some((high << 4 | low, 3));
+    }
+    Some((byte, 1))
+}
+
+fn hex(digit: Option<&u8>) -> Option<u8> {
+    match digit? {
+        d @ b'0'..=b'9' => Some(d - b'0'),
+        d @ b'a'..=b'f' => Some(d - b'a' + 10),
+        d @ b'A'..=b'F' => Some(d - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Positions in a percent-decoded text brought back to the text it was decoded from. Asked in rising order.
+pub(super) struct Back<'t> {
+    text: &'t [u8],
+    at: usize,
+    plain: usize,
+}
+
+impl<'t> Back<'t> {
+    /// Over the encoded text.
+    pub(super) fn new(text: &'t [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            plain: 0,
+        }
+    }
+
+    /// Where the decoded byte `plain` begins in the encoded text.
+    pub(super) fn place(&mut self, plain: usize) -> usize {
+        if plain < self.plain {
+            (self.at, self.plain) = (0, 0);
+        }
+        while self.plain < plain {
+            let Some((_, width)) = percent_byte(self.text, self.at) else {
+                break;
+            };
+            self.at += width;
+            self.plain += 1;
+        }
+        self.at
+    }
+}
+
+/// Whether a byte may stand in base64, standard or URL-safe.
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+fn sextet(byte: u8) -> Option<u32> {
+    Some(u32::from(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    }))
+}
+
+/// Decodes base64 of either alphabet up to the first byte that is neither a digit nor a line break, into `plain`;
+/// how many bytes were written. Stops where `plain` is full.
+pub(super) fn base64_into(text: &[u8], plain: &mut [u8]) -> usize {
+    let (mut held, mut bits, mut written) = (0u32, 0u32, 0usize);
+    for byte in text {
+        let Some(digit) = sextet(*byte) else {
+            if matches!(byte, b'\n' | b'\r') {
+                continue;
+            }
+            break;
+        };
+        held = (held << 6 | digit) & 0xffff;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            let Some(slot) = plain.get_mut(written) else {
+                break;
+            };
+            *slot = u8::try_from((held >> bits) & 0xff).unwrap_or(0);
+            written += 1;
+        }
+    }
+    written
+}
+
+/// Whether every byte could stand in readable text.
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    text.iter()
+        .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_is_undone_once() {
+        assert_eq!(percent(b"a%3Db%253D").as_deref(), Some(&b"a=b%3D"[..]));
+        assert_eq!(percent(b"100%"), None);
+        assert_eq!(percent(b"%zz %4"), None);
+    }
+
+    #[test]
+    fn places_lead_back() {
+        let text = b"a%20b%41c";
+        let plain = percent(text).unwrap();
+        assert_eq!(plain, b"a bAc");
+        let mut back = Back::new(text);
+        assert_eq!(back.place(1), 1);
+        assert_eq!(back.place(3), 5);
+        assert_eq!(back.place(2), 4);
+        assert_eq!(back.place(99), text.len());
+    }
+
+    #[test]
+    fn base64_of_both_alphabets_is_decoded() {
+        let mut plain = [0u8; 16];
+        let n = base64_into(b"aGVsbG8gd29y\nbGQ=", &mut plain);
+        assert_eq!(&plain[..n], b"hello world");
+        let n = base64_into(b"_-8=", &mut plain);
+        assert_eq!(&plain[..n], [0xff, 0xef]);
+        assert_eq!(base64_into(b"aGVsbG8gd29ybGQ", &mut plain[..3]), 3);
+    }
+}

@@ -1,0 +1,309 @@
+//! One pass over a value: an automaton over all keywords of all rules steps through its bytes, and where a keyword ends the
+//! rules that wait for it look at that place. Rules without a keyword (cards, IBANs) have gates of their own in `numbers.rs`.
+//!
+//! The automaton reports overlapping keywords: a search without overlaps would see `token` and miss `token=`.
+
+use std::sync::OnceLock;
+
+use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::{Anchored, MatchKind, StartKind, dfa::DFA};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::encoding::{self, Back};
+use super::keys::Keys;
+use super::numbers;
+use super::rules::{self, Find, Rule};
+use super::spans::{Rank, Span, Spans};
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Anywhere.
+    Text,
+    /// It is a query string: its first word is a parameter.
+    Query,
+}
+
+/// A keyword of a rule in a text.
+pub(super) struct Probe<'t> {
+    /// The whole text.
+    pub(super) text: &'t [u8],
+    /// Where the keyword begins.
+    pub(super) at: usize,
+    /// Where it ends.
+    pub(super) end: usize,
+    /// Where the text stands.
+    pub(super) place: Place,
+    /// The classes of names.
+    pub(super) keys: &'t Keys,
+}
+
+/// Bytes behind a keyword that a regex may look at.
+const REACH: usize = 4096;
+/// Encodings undone one after the other.
+const LAYERS: usize = 3;
+/// Shortest base64 text that is decoded.
+const BASE64_MIN: usize = 40;
+
+/// The compiled table.
+pub(super) struct Engine {
+    automaton: DFA,
+    start: StateID,
+    /// Rules by keyword.
+    waiting: Vec<Vec<usize>>,
+    rules: Vec<&'static Rule>,
+    /// Compiled at first use: most rules are never asked.
+    regexes: Vec<OnceLock<Option<Regex>>>,
+    keys: Keys,
+    spans_max: usize,
+}
+
+impl Engine {
+    pub(super) fn new(spans_max: usize) -> Self {
+        let rules: Vec<&'static Rule> = rules::all().collect();
+        let mut keywords: Vec<&str> = Vec::new();
+        let mut waiting: Vec<Vec<usize>> = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            for keyword in rule.keywords {
+                match keywords.iter().position(|known| known == keyword) {
+                    Some(at) => waiting
+                        .get_mut(at)
+                        .map(|list| list.push(index))
+                        .unwrap_or_default(),
+                    None => {
+                        keywords.push(keyword);
+                        waiting.push(vec![index]);
+                    }
+                }
+            }
+        }
+        let automaton = DFA::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .start_kind(StartKind::Unanchored)
+            .prefilter(false)
+            .build(&keywords)
+            .expect("a few thousand states fit the automaton's 31-bit ids");
+        let start = automaton
+            .start_state(Anchored::No)
+            .expect("built for unanchored searches");
+        Self {
+            automaton,
+            start,
+            waiting,
+            regexes: rules.iter().map(|_| OnceLock::new()).collect(),
+            rules,
+            keys: Keys::new(),
+            spans_max,
+        }
+    }
+
+    /// The classes of names.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Every secret in a text, in order; `None` where there are too many to replace one by one.
+    pub(super) fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
+        let mut spans = Spans::new(self.spans_max);
+        self.search(text, place, 0, &mut spans);
+        (!spans.overflowed()).then(|| spans.settle(text))
+    }
+
+    fn search(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
+        self.keywords(text, place, spans);
+        numbers::find(text, spans);
+        if layer < LAYERS && text.len() >= 8 {
+            if memchr::memchr(b'%', text).is_some() {
+                self.percent(text, place, layer, spans);
+            }
+            if text.len() >= BASE64_MIN {
+                self.base64(text, layer, spans);
+            }
+        }
+    }
+
+    fn keywords(&self, text: &[u8], place: Place, spans: &mut Spans) {
+        let mut state = self.start;
+        for (at, byte) in text.iter().enumerate() {
+            state = self.automaton.next_state(Anchored::No, state, *byte);
+            if self.automaton.is_special(state) && self.automaton.is_match(state) {
+                self.matched(state, text, at + 1, place, spans);
+            }
+        }
+    }
+
+    #[cold]
+    fn matched(&self, state: StateID, text: &[u8], end: usize, place: Place, spans: &mut Spans) {
+        for index in 0..self.automaton.match_len(state) {
+            let keyword = self.automaton.match_pattern(state, index);
+            let length = self.automaton.pattern_len(keyword);
+            let probe = Probe {
+                text,
+                at: end - length,
+                end,
+                place,
+                keys: &self.keys,
+            };
+            for rule in self.waiting.get(keyword.as_usize()).into_iter().flatten() {
+                self.ask(*rule, &probe, spans);
+            }
+        }
+    }
+
+    fn ask(&self, index: usize, probe: &Probe<'_>, spans: &mut Spans) {
+        let Some(rule) = self.rules.get(index) else {
+            return;
+        };
+        if spans.covers(probe.at, rule.rank) || (rule.word && !is_word_start(probe.text, probe.at))
+        {
+            return;
+        }
+        let (start, regex) = match rule.find {
+            Find::Code(finder) => return finder(probe, spans),
+            Find::Head(regex) => (probe.at, regex),
+            Find::Around(before, regex) => (probe.at.saturating_sub(before), regex),
+        };
+        let end = probe.text.len().min(probe.end + REACH);
+        let Some(regex) = self.regex(index, regex) else {
+            // Every regex of the table compiles: a test. Were one not to, its keyword hides nothing behind it.
+            return spans.push(start..end, rule.id, rule.rank);
+        };
+        let Some(window) = probe.text.get(start..end) else {
+            return;
+        };
+        let Some(found) = regex.find(window) else {
+            return;
+        };
+        let place = if regex.captures_len() > 1 {
+            let group = regex.captures(window).and_then(|groups| groups.get(1));
+            group.map_or(found.range(), |group| group.range())
+        } else {
+            found.range()
+        };
+        if !(rule.check)(window.get(place.clone()).unwrap_or_default()) {
+            return;
+        }
+        let end = start + place.end;
+        let rest = probe.text.get(end..).unwrap_or_default();
+        let more = if place.end == found.end() {
+            rest.iter()
+                .position(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+                .unwrap_or(rest.len())
+        } else {
+            0
+        };
+        spans.push(start + place.start..end + more, rule.id, rule.rank);
+    }
+
+    fn regex(&self, index: usize, pattern: &str) -> Option<&Regex> {
+        self.regexes
+            .get(index)?
+            .get_or_init(|| {
+                let is_head = matches!(self.rules.get(index)?.find, Find::Head(_));
+                let pattern = if is_head {
+                    format!(r"\A(?:{pattern})")
+                } else {
+                    pattern.to_owned()
+                };
+                RegexBuilder::new(&pattern).unicode(false).build().ok()
+            })
+            .as_ref()
+    }
+
+    /// Searches the text with `%XX` undone and brings the finds back.
+    fn percent(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
+        let Some(plain) = encoding::percent(text) else {
+            return;
+        };
+        let mut inner = Spans::new(self.spans_max);
+        self.search(&plain, place, layer + 1, &mut inner);
+        if inner.overflowed() {
+            spans.overflow();
+        }
+        if inner.is_empty() {
+            return;
+        }
+        let mut back = Back::new(text);
+        for mut span in inner.settle(&plain) {
+            span.place = back.place(span.place.start)..back.place(span.place.end);
+            span.secret = back.place(span.secret.start)..back.place(span.secret.end);
+            spans.push_span(span);
+        }
+    }
+
+    /// Decodes long runs of base64; one that holds a secret goes whole, under the tag of the first secret in it.
+    fn base64(&self, text: &[u8], layer: usize, spans: &mut Spans) {
+        let mut at = BASE64_MIN - 1;
+        while let Some(byte) = text.get(at) {
+            if !encoding::is_base64(*byte) {
+                at += BASE64_MIN;
+                continue;
+            }
+            let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
+            let before = head
+                .iter()
+                .rev()
+                .take_while(|b| encoding::is_base64(**b))
+                .count();
+            let behind = tail.iter().take_while(|b| encoding::is_base64(**b)).count();
+            let run = at - before..at + behind;
+            at = run.end + BASE64_MIN;
+            if run.len() >= BASE64_MIN {
+                self.base64_run(text, run, layer, spans);
+            }
+        }
+    }
+
+    fn base64_run(
+        &self,
+        text: &[u8],
+        run: std::ops::Range<usize>,
+        layer: usize,
+        spans: &mut Spans,
+    ) {
+        let encoded = text.get(run.clone()).unwrap_or_default();
+        let mut head = [0u8; 24];
+        let length = encoding::base64_into(encoded.get(..32).unwrap_or(encoded), &mut head);
+        if !encoding::is_printable(head.get(..length).unwrap_or_default()) {
+            return;
+        }
+        let mut plain = vec![0u8; encoded.len()];
+        let length = encoding::base64_into(encoded, &mut plain);
+        plain.truncate(length);
+        let mut inner = Spans::new(self.spans_max);
+        self.search(&plain, Place::Text, layer + 1, &mut inner);
+        if inner.overflowed() {
+            spans.overflow();
+        }
+        if let Some(first) = inner.settle(&plain).into_iter().next() {
+            let secret = first
+                .decoded
+                .or_else(|| plain.get(first.secret).map(<[u8]>::to_vec));
+            let padding = text.get(run.end..).map_or(0, |rest| {
+                rest.iter().take(2).take_while(|b| **b == b'=').count()
+            });
+            spans.push_span(Span {
+                place: run.start..run.end + padding,
+                secret: run,
+                decoded: secret,
+                rule: first.rule,
+                rank: Rank::Known,
+            });
+        }
+    }
+}
+
+/// Whether nothing of a word stands before `at`; an escape (`\n`, `\u003d`, `%3D`) is no word.
+fn is_word_start(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(6)..at).unwrap_or_default();
+    match before {
+        [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => true,
+        [b'\\', b'u', ..] => true,
+        // The end of a terminal's color.
+        [.., b'm'] if before.contains(&0x1b) => true,
+        [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
+        [.., last] => !last.is_ascii_alphanumeric() && *last != b'_',
+        [] => true,
+    }
+}

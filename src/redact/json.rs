@@ -1,0 +1,499 @@
+//! JSON text in, the same text without its secrets out. One pass over the bytes, no tree: what is not secret is copied as it was
+//! written, with its room, its numbers, the order and the doubles of its keys.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::Redactor;
+use super::engine::Place;
+use super::keys::{self, Class, Kind};
+use super::replace::Tally;
+
+/// Deepest nesting of objects and arrays that is read.
+const LEVELS_MAX: usize = 128;
+/// Longest name that is not searched for a secret itself.
+const NAME_PLAIN_MAX: usize = 15;
+
+/// The text is not one JSON object or array from end to end.
+#[derive(Debug)]
+pub(super) struct NotJson;
+
+/// Redacts a JSON document; `None` where nothing changes.
+///
+/// # Errors
+/// When it is none, or too deep; the tally then counts what will not be used, as the caller replaces or searches it anew.
+pub(super) fn rewrite(
+    redactor: &Redactor,
+    text: &[u8],
+    depth: usize,
+    tally: &mut Tally,
+) -> Result<Option<Vec<u8>>, NotJson> {
+    let mut own = Tally::default();
+    let mut writer = Writer {
+        redactor,
+        text,
+        at: 0,
+        depth,
+        echo: None,
+        copied: 0,
+        out: None,
+        tally: &mut own,
+    };
+    writer.document()?;
+    let out = writer.finish();
+    tally.merge(own);
+    Ok(out)
+}
+
+/// Removes secrets learned elsewhere from the strings of a JSON document; `None` where it holds none.
+///
+/// # Errors
+/// When the text is none, or too deep.
+pub(super) fn echoes(
+    redactor: &Redactor,
+    text: &[u8],
+    secrets: &[Vec<u8>],
+    tally: &mut Tally,
+) -> Result<Option<Vec<u8>>, NotJson> {
+    let mut own = Tally::default();
+    let mut writer = Writer {
+        redactor,
+        text,
+        at: 0,
+        depth: 0,
+        echo: Some(secrets),
+        copied: 0,
+        out: None,
+        tally: &mut own,
+    };
+    writer.document()?;
+    let out = writer.finish();
+    tally.merge(own);
+    Ok(out)
+}
+
+/// Whether the text is a JSON object or array from end to end.
+pub(super) fn is_document(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+struct Writer<'r, 't> {
+    redactor: &'r Redactor,
+    text: &'t [u8],
+    at: usize,
+    depth: usize,
+    /// Set where only these secrets are removed.
+    echo: Option<&'r [Vec<u8>]>,
+    /// Up to where the text has been taken over.
+    copied: usize,
+    out: Option<Vec<u8>>,
+    tally: &'r mut Tally,
+}
+
+/// What is known of the object or array being read.
+#[derive(Clone, Copy)]
+struct Level<'t> {
+    /// The name it stands under.
+    name: &'t [u8],
+    /// Set where all below is secret.
+    denied: Option<Kind>,
+    /// What the name half of a pair said, for its value half.
+    pair: Option<Class>,
+    /// Class given to the elements of an array.
+    elements: Class,
+}
+
+impl<'t> Writer<'_, 't> {
+    fn document(&mut self) -> Result<(), NotJson> {
+        let top = Level {
+            name: b"",
+            denied: None,
+            pair: None,
+            elements: Class::Pass,
+        };
+        self.room();
+        self.any(&top, Class::Pass, 0)?;
+        self.room();
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    fn finish(self) -> Option<Vec<u8>> {
+        let mut out = self.out?;
+        out.extend_from_slice(self.text.get(self.copied..).unwrap_or_default());
+        Some(out)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn room(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> Result<(), NotJson> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    /// Any value that stands under a name of this class.
+    fn any(&mut self, level: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+        match self.peek().ok_or(NotJson)? {
+            b'"' => {
+                let body = self.string()?;
+                self.text_value(body, class);
+            }
+            b'{' => self.object(level, class, levels + 1)?,
+            b'[' => self.array(level, class, levels + 1)?,
+            b'-' | b'0'..=b'9' => self.number(class),
+            b't' => self.word(b"true")?,
+            b'f' => self.word(b"false")?,
+            b'n' => self.word(b"null")?,
+            _ => return Err(NotJson),
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), NotJson> {
+        if self
+            .text
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word))
+        {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    fn number(&mut self, class: Class) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .count();
+        let place = self.at..self.at + length;
+        self.at = place.end;
+        if self.echo.is_some() {
+            return;
+        }
+        let digits = self.text.get(place.clone()).unwrap_or_default();
+        if let Some(tag) = self.redactor.number(class, digits, self.tally) {
+            let mut quoted = vec![b'"'];
+            quoted.extend_from_slice(&tag);
+            quoted.push(b'"');
+            self.replace(place, &quoted);
+        }
+    }
+
+    /// The place between the quotes of the string that begins here.
+    fn string(&mut self) -> Result<Range<usize>, NotJson> {
+        self.eat(b'"')?;
+        let start = self.at;
+        loop {
+            let rest = self.text.get(self.at..).ok_or(NotJson)?;
+            let next = memchr::memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
+            self.at += next;
+            if self.peek() == Some(b'"') {
+                self.at += 1;
+                return Ok(start..self.at - 1);
+            }
+            self.at += 2;
+        }
+    }
+
+    fn text_value(&mut self, body: Range<usize>, class: Class) {
+        let written = self.text.get(body.clone()).unwrap_or_default();
+        if let Some(clean) = self.redacted(written, class) {
+            self.replace(body, &clean);
+        }
+    }
+
+    /// A string as written, redacted and written again; `None` where nothing changes.
+    fn redacted(&mut self, written: &[u8], class: Class) -> Option<Vec<u8>> {
+        let text = unescape(written);
+        if let Some(secrets) = self.echo {
+            let clean = self.redactor.unlearned(&text, secrets, self.tally)?;
+            let mut out = Vec::with_capacity(clean.len() + 16);
+            escape(&clean, &mut out);
+            return Some(out);
+        }
+        let clean = self
+            .redactor
+            .value(class, &text, Place::Text, self.depth, self.tally)?;
+        let mut out = Vec::with_capacity(clean.len() + 16);
+        escape(&clean, &mut out);
+        Some(out)
+    }
+
+    fn replace(&mut self, place: Range<usize>, with: &[u8]) {
+        let out = self
+            .out
+            .get_or_insert_with(|| Vec::with_capacity(self.text.len() + 64));
+        out.extend_from_slice(self.text.get(self.copied..place.start).unwrap_or_default());
+        out.extend_from_slice(with);
+        self.copied = place.end;
+    }
+
+    fn array(&mut self, outer: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+        if levels > LEVELS_MAX {
+            return Err(NotJson);
+        }
+        self.at += 1;
+        let level = Level {
+            name: outer.name,
+            denied: outer.denied.or(keys::below(class)),
+            pair: None,
+            elements: class,
+        };
+        self.room();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        // `["Authorization", "Bearer …"]`: a name is followed by its value.
+        let mut before = Class::Pass;
+        loop {
+            self.room();
+            let class = if level.elements == Class::Pass {
+                before
+            } else {
+                level.elements
+            };
+            let start = self.at;
+            self.any(&level, class, levels)?;
+            before = self.announced(start..self.at, class);
+            self.room();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(NotJson),
+            }
+        }
+    }
+
+    /// The class that a string element announces for the one behind it.
+    fn announced(&self, element: Range<usize>, class: Class) -> Class {
+        let written = self.text.get(element).unwrap_or_default();
+        let inside = written
+            .strip_prefix(b"\"")
+            .and_then(|rest| rest.strip_suffix(b"\""));
+        match inside {
+            Some(name) if class == Class::Pass && (4..=40).contains(&name.len()) => {
+                match self.redactor.engine.keys().class(b"", name) {
+                    class @ (Class::Scheme | Class::Cookie | Class::Secret(_)) => class,
+                    _ => Class::Pass,
+                }
+            }
+            _ => Class::Pass,
+        }
+    }
+
+    fn object(&mut self, outer: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+        if levels > LEVELS_MAX {
+            return Err(NotJson);
+        }
+        self.at += 1;
+        let mut level = Level {
+            denied: outer.denied.or(keys::below(class)),
+            // `{"value":{"stringValue":"…"}}`: the pair goes on inside.
+            pair: outer.pair.filter(|_| class == Class::PairValue),
+            ..*outer
+        };
+        self.room();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.room();
+            self.member(&mut level, levels)?;
+            self.room();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(NotJson),
+            }
+        }
+    }
+
+    fn member(&mut self, level: &mut Level<'t>, levels: usize) -> Result<(), NotJson> {
+        let place = self.string()?;
+        let written = self.text.get(place.clone()).unwrap_or_default();
+        if written.len() > NAME_PLAIN_MAX
+            && let Some(clean) = self.redacted(written, Class::Pass)
+        {
+            self.replace(place, &clean);
+        }
+        self.room();
+        self.eat(b':')?;
+        self.room();
+        let plain = unescape(written);
+        let class = match (
+            level.denied,
+            self.redactor.engine.keys().class(level.name, &plain),
+        ) {
+            (Some(_), _) if keys::is_about(&plain) => Class::Pass,
+            (Some(kind), _) => Class::Secret(kind),
+            (None, class) => class,
+        };
+        match class {
+            Class::PairName if self.peek() == Some(b'"') => {
+                let start = self.at;
+                let inner = Level {
+                    name: written,
+                    ..*level
+                };
+                self.any(&inner, Class::Pass, levels)?;
+                level.pair = level.pair.or(self.announcement(start..self.at));
+            }
+            Class::PairValue => {
+                let pair = level.pair.or_else(|| self.pair_behind());
+                let inner = Level {
+                    name: written,
+                    pair,
+                    ..*level
+                };
+                let class = match self.peek() {
+                    Some(b'{') => class,
+                    _ => pair.unwrap_or(Class::Pass),
+                };
+                self.any(&inner, class, levels)?;
+            }
+            class => {
+                let inner = Level {
+                    name: written,
+                    ..*level
+                };
+                self.any(&inner, class, levels)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the name half of a pair says of the value.
+    fn announcement(&self, name: Range<usize>) -> Option<Class> {
+        let written = self
+            .text
+            .get(name)?
+            .strip_prefix(b"\"")?
+            .strip_suffix(b"\"")?;
+        let class = self.redactor.engine.keys().announced(&unescape(written));
+        (!matches!(class, Class::Pass | Class::PairName | Class::PairValue)).then_some(class)
+    }
+
+    /// The name half where it stands behind the value: one string on, one member further.
+    fn pair_behind(&self) -> Option<Class> {
+        let mut ahead = Writer {
+            redactor: self.redactor,
+            text: self.text,
+            at: self.at,
+            depth: self.depth,
+            echo: None,
+            copied: 0,
+            out: None,
+            tally: &mut Tally::default(),
+        };
+        ahead.string().ok()?;
+        ahead.room();
+        ahead.eat(b',').ok()?;
+        ahead.room();
+        let key = ahead.string().ok()?;
+        if self.redactor.engine.keys().class(b"", self.text.get(key)?) != Class::PairName {
+            return None;
+        }
+        ahead.room();
+        ahead.eat(b':').ok()?;
+        ahead.room();
+        let start = ahead.at;
+        ahead.string().ok()?;
+        self.announcement(start..ahead.at)
+    }
+}
+
+/// A string's text with its escapes undone.
+fn unescape(written: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', written).is_none() {
+        return Cow::Borrowed(written);
+    }
+    let mut text = Vec::with_capacity(written.len());
+    let mut rest = written;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        if *byte != b'\\' {
+            text.push(*byte);
+            continue;
+        }
+        let Some((escape, tail)) = rest.split_first() else {
+            break;
+        };
+        rest = tail;
+        match escape {
+            b'n' => text.push(b'\n'),
+            b't' => text.push(b'\t'),
+            b'r' => text.push(b'\r'),
+            b'b' => text.push(8),
+            b'f' => text.push(12),
+            b'u' => rest = unicode(rest, &mut text),
+            other => text.push(*other),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The character of `XXXX`, or of `XXXX\uXXXX` where it takes two; what is left behind it.
+fn unicode<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
+    let unit = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let mut behind = rest.get(4..).unwrap_or_default();
+    let mut code = unit(rest).unwrap_or(0xFFFD);
+    if (0xD800..0xDC00).contains(&code)
+        && let Some(low) = behind.strip_prefix(b"\\u").and_then(unit)
+        && (0xDC00..0xE000).contains(&low)
+    {
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        behind = behind.get(6..).unwrap_or_default();
+    }
+    let character = char::from_u32(code).unwrap_or('\u{FFFD}');
+    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    behind
+}
+
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..=31 => {
+                out.extend_from_slice(b"\\u00");
+                let digits = b"0123456789abcdef";
+                for digit in [byte >> 4, byte & 15] {
+                    out.extend(digits.get(usize::from(digit)));
+                }
+            }
+            _ => out.push(*byte),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Numbers that are secrets by their digits: payment cards, IBANs, US social security numbers.
+
+use std::ops::Range;
+
+use super::check;
+use super::spans::{Rank, Spans};
+
+/// Fewest digits of anything this file finds (a social security number).
+const DIGITS_MIN: usize = 9;
+
+/// Adds every card, IBAN and dashed social security number of a text.
+///
+/// The gate: any of them holds nine bytes in a row that are digits or separators, so it is enough to look at every
+/// ninth byte and to read on where that one fits.
+pub(super) fn find(text: &[u8], spans: &mut Spans) {
+    let mut at = DIGITS_MIN - 1;
+    while let Some(byte) = text.get(at) {
+        if !is_part(*byte) {
+            at += DIGITS_MIN;
+            continue;
+        }
+        let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
+        let before = head.iter().rev().take_while(|b| is_part(**b)).count();
+        let behind = tail.iter().take_while(|b| is_part(**b)).count();
+        let run = at - before..at + behind;
+        at = run.end + DIGITS_MIN;
+        if run.len() >= DIGITS_MIN {
+            look(text, run, spans);
+        }
+    }
+}
+
+/// Whether a bare number is a card.
+pub(super) fn is_card_number(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_digit) && check::is_card(text)
+}
+
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | 0xC2 | 0xA0)
+}
+
+fn look(text: &[u8], run: Range<usize>, spans: &mut Spans) {
+    let digits = text
+        .get(run.clone())
+        .map_or(0, |run| run.iter().filter(|b| b.is_ascii_digit()).count());
+    if digits < DIGITS_MIN - 1 {
+        return;
+    }
+    if digits >= DIGITS_MIN {
+        cards(text, run.clone(), spans);
+        ssns(text, run.clone(), spans);
+    }
+    ibans(text, run, spans);
+}
+
+/// Cards within a run: from each start of a group of digits, the longest length that fits.
+fn cards(text: &[u8], run: Range<usize>, spans: &mut Spans) {
+    let mut at = run.start;
+    while at < run.end {
+        let is_digit = text.get(at).is_some_and(u8::is_ascii_digit);
+        let is_inside = at > 0 && text.get(at - 1).is_some_and(u8::is_ascii_digit);
+        let card = if is_digit && !is_inside {
+            card_from(text, at, run.end)
+        } else {
+            None
+        };
+        if let Some(end) = card {
+            spans.push(at..end, "card", Rank::Known);
+        }
+        at = card.unwrap_or(at + 1);
+    }
+}
+
+fn card_from(text: &[u8], start: usize, limit: usize) -> Option<usize> {
+    // A number that continues a word or a decimal is none: `blk_-16085…`, `3.1415…`, a UUID's tail.
+    let before = start.checked_sub(1).and_then(|at| text.get(at)).copied();
+    let further = start.checked_sub(2).and_then(|at| text.get(at)).copied();
+    let continues = match before {
+        None => false,
+        Some(b'-') => further.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        Some(b'.') => further.is_some_and(|b| b.is_ascii_digit()),
+        Some(b) => b.is_ascii_alphanumeric() || b == b'_',
+    };
+    if continues {
+        return None;
+    }
+    let mut digits = [0u8; 19];
+    let (mut count, mut at, mut gap, mut groups) = (0usize, start, 0usize, 1usize);
+    let mut best = None;
+    while at < limit {
+        let byte = *text.get(at)?;
+        if byte.is_ascii_digit() {
+            groups += usize::from(gap > 0);
+            gap = 0;
+            *digits.get_mut(count)? = byte;
+            count += 1;
+            at += 1;
+            if groups > 7 {
+                break;
+            }
+            let ends = !text
+                .get(at)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+                && !matches!((text.get(at), text.get(at + 1)), (Some(b'.'), Some(d)) if d.is_ascii_digit());
+            if ends
+                && count >= 13
+                && check::is_card(digits.get(..count)?)
+                && continues_not(text, at)
+            {
+                best = Some(at);
+            }
+            if count == digits.len() {
+                break;
+            }
+        } else {
+            // One separator between groups; a no-break space is two bytes.
+            gap += 1;
+            if gap > 2 || (gap == 2 && byte != 0xA0) {
+                break;
+            }
+            at += 1;
+        }
+    }
+    best
+}
+
+/// Whether no further group of digits or letters hangs on with a dash, as in a UUID.
+fn continues_not(text: &[u8], at: usize) -> bool {
+    !matches!((text.get(at), text.get(at + 1)), (Some(b'-'), Some(b)) if b.is_ascii_alphanumeric())
+}
+
+/// `ddd-dd-dddd`, not inside a longer number.
+fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
+    let Some(numbers) = text.get(run.clone()) else {
+        return;
+    };
+    for (offset, window) in numbers.windows(11).enumerate() {
+        let [a, b, c, d1, e, f, d2, g, h, i, j] = window else {
+            continue;
+        };
+        let separated = d1 == d2 && (*d1 == b'-' || *d1 == b' ' && is_alone(text, &run));
+        if !separated
+            || ![a, b, c, e, f, g, h, i, j]
+                .into_iter()
+                .all(u8::is_ascii_digit)
+        {
+            continue;
+        }
+        let at = run.start + offset;
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        let behind = text.get(at + 11);
+        let is_joined = |b: Option<&u8>| {
+            b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+        };
+        if !is_joined(before)
+            && !is_joined(behind)
+            && check::is_ssn(&[*a, *b, *c], &[*e, *f], &[*g, *h, *i, *j])
+        {
+            spans.push(at..at + 11, "ssn", Rank::Known);
+        }
+    }
+}
+
+/// Whether a run is all there is, or a word for the number stands before it: three numbers with room between them
+/// stand in many a log line.
+fn is_alone(text: &[u8], run: &Range<usize>) -> bool {
+    let before = text
+        .get(run.start.saturating_sub(32)..run.start)
+        .unwrap_or_default();
+    let before = before.to_ascii_lowercase();
+    run.len() == text.len()
+        || [&b"ssn"[..], b"social"]
+            .iter()
+            .any(|word| memchr::memmem::find(&before, word).is_some())
+}
+
+/// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or at its end.
+fn ibans(text: &[u8], run: Range<usize>, spans: &mut Spans) {
+    let first = run.start.saturating_sub(24);
+    for at in first..run.end {
+        let Some([a, b, c, d]) = text.get(at..).and_then(|rest| rest.first_chunk::<4>()) else {
+            return;
+        };
+        let is_head = a.is_ascii_uppercase()
+            && b.is_ascii_uppercase()
+            && c.is_ascii_digit()
+            && d.is_ascii_digit();
+        let is_inside = at > 0 && text.get(at - 1).is_some_and(u8::is_ascii_alphanumeric);
+        if !is_head || is_inside {
+            continue;
+        }
+        if let Some(length) = check::iban_length(&[*a, *b])
+            && let Some(end) = iban_from(text, at, length)
+        {
+            return spans.push(at..end, "iban", Rank::Known);
+        }
+    }
+}
+
+fn iban_from(text: &[u8], start: usize, length: usize) -> Option<usize> {
+    let mut plain = [0u8; 34];
+    let (mut count, mut at) = (0usize, start);
+    while count < length {
+        let byte = *text.get(at)?;
+        if byte.is_ascii_alphanumeric() {
+            *plain.get_mut(count)? = byte;
+            count += 1;
+        } else if !matches!(byte, b' ' | b'-') || count == 0 {
+            return None;
+        }
+        at += 1;
+    }
+    let ends = !text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    (ends && check::is_iban(plain.get(..count)?)).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let mut spans = Spans::new(100);
+        find(text.as_bytes(), &mut spans);
+        let found: Vec<&str> = spans
+            .settle(text.as_bytes())
+            .into_iter()
+            .filter_map(|span| text.get(span.place))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn cards_are_found_in_any_grouping() {
+        check("card 4111111111111111 declined", &["4111111111111111"]);
+        check("4012-8888-8888-1881", &["4012-8888-8888-1881"]);
+        check("4111 1111 1111 1111 12/29", &["4111 1111 1111 1111"]);
+        check(
+            "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+            &["4111\u{a0}1111\u{a0}1111\u{a0}1111"],
+        );
+        check("3714 4963 5398 431", &["3714 4963 5398 431"]);
+        check("id=4111111111111111&x", &["4111111111111111"]);
+        check("2026-11-21 4111111111111111", &["4111111111111111"]);
+    }
+
+    #[test]
+    fn other_long_numbers_are_no_cards() {
+        for text in [
+            "blk_-1608999687919862906",
+            "blk_4111111111111111",
+            "550e8400-e29b-41d4-a716-411111111111",
+            "1626717505125909000",
+            "0.4111111111111111",
+            "4111111111111111.5",
+            "2024-09-27 10:12:36,003",
+            "4111111111111112",
+            "x4111111111111111",
+            "44ffd2c7-cc3a-63d8-2002-000000000d00",
+        ] {
+            check(text, &[]);
+        }
+    }
+
+    #[test]
+    fn ibans_are_found_with_and_without_spaces() {
+        for iban in [
+            "AT611904300234573201",
+            "GB29 NWBK 6016 1331 9268 19",
+            "CY17 0020 0128 0000 0012 0052 7600",
+            "BY13 NBRB 3600 9000 0000 2Z00 AB00",
+            "KZ86 125K ZT50 0410 0100",
+            "NO93 8601 1117 947",
+            "BR9700360305000010009795493P1",
+            "MT84 MALT 0110 0001 2345 MTLC AST0 01S",
+        ] {
+            check(&format!("to {iban} sent"), &[iban]);
+        }
+        check("AT611904300234573202", &[]);
+        check("XX611904300234573201", &[]);
+    }
+
+    #[test]
+    fn social_security_numbers_need_valid_parts() {
+        check("ssn 123-45-6789.", &["123-45-6789"]);
+        check("078 05 1123", &["078 05 1123"]);
+        check("SSN is 078 05 1123 here", &["078 05 1123"]);
+        check("GET 200 12 3456 ok", &[]);
+        check(
+            "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
+            &[],
+        );
+        check("1123-45-6789 a123-45-6789 123-45-67890", &[]);
+    }
+}

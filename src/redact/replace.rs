@@ -1,0 +1,283 @@
+//! One value in, the value without its secrets out; `None` where nothing changes, so that a clean value costs no memory.
+
+use super::check;
+use super::engine::Place;
+use super::json;
+use super::keys::{Class, Kind};
+use super::rules;
+use super::shapes;
+use super::spans::{Span, Spans};
+use super::tag;
+use super::values;
+use super::{Redactor, numbers};
+
+/// Shortest secret that is looked for in the event's other values.
+const LEARNED_MIN: usize = 8;
+/// Most secrets of one event that are looked for in its other values.
+const LEARNED_MAX: usize = 64;
+
+/// What redaction did to one event or line.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Secrets replaced.
+    pub(super) count: u64,
+    /// Values replaced whole because a bound was hit.
+    pub(super) failed_closed: u64,
+    /// The rules that replaced something, in the order of their first find.
+    pub(super) rules: Vec<&'static str>,
+    /// Secrets found by name, to be looked for elsewhere in the event.
+    pub(super) learned: Vec<Vec<u8>>,
+}
+
+impl Tally {
+    fn add(&mut self, rule: &'static str) {
+        self.count += 1;
+        if !self.rules.contains(&rule) {
+            self.rules.push(rule);
+        }
+    }
+
+    /// Takes over what was done to a part.
+    pub(super) fn merge(&mut self, part: Tally) {
+        self.count += part.count;
+        self.failed_closed += part.failed_closed;
+        for rule in part.rules {
+            if !self.rules.contains(&rule) {
+                self.rules.push(rule);
+            }
+        }
+        for secret in part.learned {
+            if self.learned.len() < LEARNED_MAX && !self.learned.contains(&secret) {
+                self.learned.push(secret);
+            }
+        }
+    }
+
+    fn learn(&mut self, secret: &[u8], kind: Kind) {
+        let tells = matches!(
+            kind,
+            Kind::Password | Kind::Secret | Kind::Token | Kind::Session
+        );
+        let is_told = secret.len() >= LEARNED_MIN && self.learned.len() < LEARNED_MAX;
+        // Cookies also hold settings that stand elsewhere by right.
+        let is_secret = kind != Kind::Session || check::is_random(secret);
+        if tells && is_told && is_secret && !self.learned.iter().any(|known| known == secret) {
+            self.learned.push(secret.to_vec());
+        }
+    }
+}
+
+impl Redactor {
+    /// A value under a name of this class.
+    pub(super) fn value(
+        &self,
+        class: Class,
+        text: &[u8],
+        place: Place,
+        depth: usize,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        match class {
+            Class::Secret(Kind::Connection) if !values::is_connection(text) => {
+                self.clean(text, place, depth, tally)
+            }
+            Class::Secret(kind) => self.whole(kind, text, tally),
+            Class::Random(kind) if check::is_random(text) => self.whole(kind, text, tally),
+            Class::Scheme => {
+                let place = values::behind_scheme(text, 0..text.len());
+                self.parts(text, std::iter::once(place), Kind::Token, tally)
+            }
+            Class::Cookie => {
+                let mut places = Vec::new();
+                values::cookie_values(text, 0..text.len(), |place| places.push(place));
+                self.parts(text, places.into_iter(), Kind::Session, tally)
+            }
+            Class::Random(_) | Class::Pass | Class::PairName | Class::PairValue => {
+                self.clean(text, place, depth, tally)
+            }
+        }
+    }
+
+    /// A number under a name of this class: it becomes a text where it is secret.
+    pub(super) fn number(&self, class: Class, digits: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
+        match class {
+            // `"token": 5` counts something.
+            Class::Secret(Kind::Password | Kind::Secret | Kind::Token | Kind::Connection)
+                if digits.len() < 4 =>
+            {
+                None
+            }
+            Class::Secret(kind) => self.whole(kind, digits, tally),
+            _ if numbers::is_card_number(digits) => self.whole(Kind::Card, digits, tally),
+            _ => None,
+        }
+    }
+
+    /// A value that is a secret from end to end.
+    pub(super) fn whole(&self, kind: Kind, text: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
+        self.parts(text, std::iter::once(0..text.len()), kind, tally)
+    }
+
+    fn parts(
+        &self,
+        text: &[u8],
+        places: impl Iterator<Item = std::ops::Range<usize>>,
+        kind: Kind,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut copied = 0;
+        for place in places {
+            let secret = text.get(place.clone()).unwrap_or_default();
+            if check::is_placeholder(secret.trim_ascii())
+                || tag::tag_len(secret) == Some(secret.len())
+            {
+                continue;
+            }
+            tally.learn(secret, kind);
+            out.extend_from_slice(text.get(copied..place.start).unwrap_or_default());
+            self.tag(self.rule_of(secret, kind), secret, &mut out, tally);
+            copied = place.end;
+        }
+        if copied == 0 {
+            return None;
+        }
+        out.extend_from_slice(text.get(copied..).unwrap_or_default());
+        Some(out)
+    }
+
+    /// The rule that knows the secret better than the name it stands under, or the name's.
+    fn rule_of(&self, secret: &[u8], kind: Kind) -> &'static str {
+        if rules::is_blind(kind.rule()) || secret.len() > 4096 {
+            return kind.rule();
+        }
+        match self.engine.find(secret, Place::Text).as_deref() {
+            Some([span]) if span.place.len() * 10 >= secret.len() * 9 => span.rule,
+            _ => kind.rule(),
+        }
+    }
+
+    /// A value whose name says nothing.
+    pub(super) fn clean(
+        &self,
+        text: &[u8],
+        place: Place,
+        depth: usize,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        if text.len() > self.options.value_bytes_max {
+            return self.oversize(tally);
+        }
+        if let Some(b'{' | b'[') = text.trim_ascii_start().first() {
+            if depth >= self.options.nested_depth_max {
+                if json::is_document(text) {
+                    return self.oversize(tally);
+                }
+            } else if let Ok(changed) = json::rewrite(self, text, depth + 1, tally) {
+                return self.without_jwk(text, changed, tally);
+            }
+        }
+        match self.engine.find(text, place) {
+            Some(spans) if spans.is_empty() => None,
+            Some(spans) => Some(self.render(text, spans, tally)),
+            None => self.oversize(tally),
+        }
+    }
+
+    /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to know them.
+    fn without_jwk(
+        &self,
+        text: &[u8],
+        changed: Option<Vec<u8>>,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        if memchr::memmem::find(text, b"\"kty\"").is_none() {
+            return changed;
+        }
+        let seen = changed.as_deref().unwrap_or(text);
+        let mut spans = Spans::new(self.options.value_secrets_max);
+        shapes::jwk(seen, &mut spans);
+        let spans = spans.settle(seen);
+        if spans.is_empty() {
+            return changed;
+        }
+        let clean = self.render(seen, spans, tally);
+        Some(clean)
+    }
+
+    /// The tag of a value replaced whole because a bound was hit.
+    pub(super) fn oversize(&self, tally: &mut Tally) -> Option<Vec<u8>> {
+        tally.failed_closed += 1;
+        let mut out = Vec::new();
+        self.tag(rules::OVERSIZE, b"", &mut out, tally);
+        Some(out)
+    }
+
+    fn render(&self, text: &[u8], spans: Vec<Span>, tally: &mut Tally) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len());
+        let mut copied = 0;
+        for span in spans {
+            out.extend_from_slice(text.get(copied..span.place.start).unwrap_or_default());
+            let secret = match &span.decoded {
+                Some(secret) => secret.as_slice(),
+                None => text.get(span.secret).unwrap_or_default(),
+            };
+            self.tag(span.rule, secret, &mut out, tally);
+            copied = span.place.end;
+        }
+        out.extend_from_slice(text.get(copied..).unwrap_or_default());
+        out
+    }
+
+    fn tag(&self, rule: &'static str, secret: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
+        tally.add(rule);
+        out.extend_from_slice(b"[R:");
+        out.extend_from_slice(rule.as_bytes());
+        out.push(b':');
+        out.extend_from_slice(self.key.id().as_bytes());
+        if !rules::is_blind(rule) {
+            out.push(b':');
+            out.extend_from_slice(self.key.digits(secret).as_bytes());
+        }
+        out.push(b']');
+    }
+
+    /// A value without the secrets learned elsewhere in its event.
+    pub(super) fn unlearned(
+        &self,
+        text: &[u8],
+        secrets: &[Vec<u8>],
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        if !secrets.iter().any(|secret| may_hold(text, secret)) {
+            return None;
+        }
+        // Inside JSON a secret is looked for in what the strings say, not in how they are written.
+        if let Some(b'{' | b'[') = text.trim_ascii_start().first()
+            && let Ok(changed) = json::echoes(self, text, secrets, tally)
+        {
+            return changed;
+        }
+        let mut current: Option<Vec<u8>> = None;
+        for secret in secrets {
+            let seen = current.as_deref().unwrap_or(text);
+            let mut out = Vec::new();
+            let mut copied = 0;
+            for at in memchr::memmem::find_iter(seen, secret.as_slice()) {
+                out.extend_from_slice(seen.get(copied..at).unwrap_or_default());
+                self.tag(Kind::Secret.rule(), secret, &mut out, tally);
+                copied = at + secret.len();
+            }
+            if copied > 0 {
+                out.extend_from_slice(seen.get(copied..).unwrap_or_default());
+                current = Some(out);
+            }
+        }
+        current
+    }
+}
+
+/// Whether a text holds a secret, as it is or behind escapes.
+fn may_hold(text: &[u8], secret: &[u8]) -> bool {
+    memchr::memchr(b'\\', text).is_some() || memchr::memmem::find(text, secret).is_some()
+}

@@ -1,0 +1,206 @@
+//! From an event to a clean one: every name and every value, then the secrets learned by name wherever else they stand.
+
+use std::borrow::Cow;
+
+use super::Redactor;
+use super::engine::Place;
+use super::keys::{Class, Kind};
+use super::replace::Tally;
+use crate::model::{Event, Field, FieldName, Value};
+
+/// Longest name that is not searched for a secret itself.
+const NAME_PLAIN_MAX: usize = 15;
+/// How far apart the halves of a pair object may stand.
+const PAIR_REACH: usize = 6;
+
+pub(super) fn event<'a>(redactor: &Redactor, mut event: Event<'a>) -> Event<'a> {
+    let mut tally = Tally::default();
+    for at in 0..event.fields().len() {
+        field(redactor, &mut event, at, &mut tally);
+    }
+    if tally.count == 0 {
+        return event;
+    }
+    propagate(redactor, &mut event, &mut tally);
+    note(&mut event, &tally);
+    redactor.count(&tally);
+    event
+}
+
+pub(super) fn text<'t>(redactor: &Redactor, text: &'t str) -> Cow<'t, str> {
+    let mut tally = Tally::default();
+    let clean = redactor.clean(text.as_bytes(), Place::Text, 0, &mut tally);
+    redactor.count(&tally);
+    clean.map_or(Cow::Borrowed(text), |clean| Cow::Owned(lossless(clean)))
+}
+
+pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8]) -> Cow<'t, [u8]> {
+    let mut tally = Tally::default();
+    let clean = redactor.clean(line, Place::Text, 0, &mut tally);
+    if tally.count == 0 {
+        return Cow::Borrowed(line);
+    }
+    let mut clean = clean.unwrap_or_else(|| line.to_vec());
+    let secrets = std::mem::take(&mut tally.learned);
+    if let Some(again) = redactor.unlearned(&clean, &secrets, &mut tally) {
+        clean = again;
+    }
+    redactor.count(&tally);
+    Cow::Owned(clean)
+}
+
+/// Redacted bytes are text again: finds begin and end between characters.
+fn lossless(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn field(redactor: &Redactor, event: &mut Event<'_>, at: usize, tally: &mut Tally) {
+    let Some((name, value)) = event.fields().get(at) else {
+        return;
+    };
+    let (class, place, clean_name) = match name {
+        FieldName::Known(known) => (known_class(*known, value), known_place(*known), None),
+        FieldName::Ext(path) => {
+            let (class, clean_name) = ext_class(redactor, path, tally);
+            let class = match class {
+                Class::PairValue => paired(redactor, event, at, path).unwrap_or(Class::Pass),
+                class => class,
+            };
+            (class, ext_place(path), clean_name)
+        }
+    };
+    let clean = match value {
+        Value::Str(text)
+            if class == Class::Secret(Kind::Session) && matches!(name, FieldName::Known(_)) =>
+        {
+            redactor.whole(Kind::Session, text.as_bytes(), tally)
+        }
+        Value::Str(text) => redactor.value(class, text.as_bytes(), place, 0, tally),
+        Value::Num(digits) if !is_measure(name) => redactor.number(class, digits.as_bytes(), tally),
+        Value::Num(_) | Value::Bool(_) | Value::Null => None,
+    };
+    if let Some((name, value)) = event.fields_mut().get_mut(at) {
+        if let Some(clean) = clean {
+            *value = Value::Str(lossless(clean).into());
+        }
+        if let (FieldName::Ext(name), Some(clean)) = (name, clean_name) {
+            *name = lossless(clean).into();
+        }
+    }
+}
+
+/// A session id is a secret that must still tie events together: always its tag.
+fn known_class(field: Field, value: &Value<'_>) -> Class {
+    match (field, value) {
+        (Field::SessionId, Value::Str(_) | Value::Num(_)) => Class::Secret(Kind::Session),
+        _ => Class::Pass,
+    }
+}
+
+fn known_place(field: Field) -> Place {
+    match field {
+        Field::UrlQuery => Place::Query,
+        _ => Place::Text,
+    }
+}
+
+/// Whether a number measures or counts, so that a card's checksum in it is chance.
+fn is_measure(name: &FieldName<'_>) -> bool {
+    matches!(
+        name,
+        FieldName::Known(
+            Field::EventDuration
+                | Field::UpstreamDuration
+                | Field::RedactionCount
+                | Field::HttpStatus
+        )
+    )
+}
+
+fn ext_place(path: &str) -> Place {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let is_query = [
+        "query",
+        "querystring",
+        "query_string",
+        "qs",
+        "search",
+        "args",
+        "fragment",
+        "form",
+        "body",
+    ]
+    .iter()
+    .any(|known| last.eq_ignore_ascii_case(known));
+    if is_query { Place::Query } else { Place::Text }
+}
+
+/// The class of a dotted name, and the name itself without secrets where it held one.
+fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Option<Vec<u8>>) {
+    let mut clean_name = None;
+    let keys = redactor.engine.keys();
+    let class = keys.path(path.as_bytes(), |path| {
+        if path.len() > NAME_PLAIN_MAX {
+            clean_name = redactor.clean(path, Place::Text, usize::MAX, tally);
+        }
+        clean_name.is_none()
+    });
+    (class.unwrap_or(Class::Pass), clean_name)
+}
+
+/// What the name half of a pair object says of its value half (`headers.0.name`, `headers.0.value`).
+fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
+    let (object, _) = path.rsplit_once('.')?;
+    // OpenTelemetry: `attributes.0.value.stringValue`.
+    let object = object.strip_suffix(".value").unwrap_or(object);
+    let first = at.saturating_sub(PAIR_REACH);
+    let near = event.fields().get(first..)?.iter().take(2 * PAIR_REACH);
+    near.filter_map(|(name, value)| match (name, value) {
+        (FieldName::Ext(name), Value::Str(text)) => {
+            let half = name.strip_prefix(object)?.strip_prefix('.')?;
+            let keys = redactor.engine.keys();
+            let is_name =
+                !half.contains('.') && keys.class(b"", half.as_bytes()) == Class::PairName;
+            is_name.then(|| keys.announced(text.as_bytes()))
+        }
+        _ => None,
+    })
+    .find(|class| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
+}
+
+fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
+    let secrets = std::mem::take(&mut tally.learned);
+    if secrets.is_empty() {
+        return;
+    }
+    for (_, value) in event.fields_mut() {
+        if let Value::Str(text) = value
+            && let Some(clean) = redactor.unlearned(text.as_bytes(), &secrets, tally)
+        {
+            *text = lossless(clean).into();
+        }
+    }
+}
+
+/// Says on the event how much was replaced and by which rules, beside what an earlier pass said.
+fn note(event: &mut Event<'_>, tally: &Tally) {
+    let before = event.int(Field::RedactionCount).unwrap_or(0);
+    let count = Value::Num(before.saturating_add(tally.count).to_string().into());
+    let known = event
+        .fields_mut()
+        .iter_mut()
+        .find(|(name, _)| *name == FieldName::Known(Field::RedactionCount));
+    match known {
+        Some((_, value)) => *value = count,
+        None => event.push(Field::RedactionCount, count),
+    }
+    for rule in &tally.rules {
+        let is_there = event
+            .values(Field::RedactionRules)
+            .any(|value| matches!(value, Value::Str(text) if text == rule));
+        if !is_there {
+            event.push_str(Field::RedactionRules, *rule);
+        }
+    }
+}

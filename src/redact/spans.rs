@@ -1,0 +1,202 @@
+//! Places of secrets in one text, and how overlapping finds become one.
+
+use std::ops::Range;
+
+use super::tag;
+
+/// One find: the bytes that go, and the bytes among them that are tagged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// What is replaced.
+    pub(super) place: Range<usize>,
+    /// What is tagged, in the same coordinates; after [`Spans::settle`] inside `place`.
+    pub(super) secret: Range<usize>,
+    /// What is tagged where it does not stand in the text as it is (found under base64).
+    pub(super) decoded: Option<Vec<u8>>,
+    /// The rule's name.
+    pub(super) rule: &'static str,
+    /// How specific the rule is: where finds overlap, the higher gives its name.
+    pub(super) rank: Rank,
+}
+
+/// How much a rule knows of what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// It stood behind a word.
+    Context,
+    /// It has a shape that many secrets share.
+    Shape,
+    /// It is a known kind.
+    Known,
+}
+
+/// The finds in one text. Holds no memory until there is one.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    found: Vec<Span>,
+    overflowed: bool,
+    max: usize,
+}
+
+impl Spans {
+    /// At most `max` finds; one more marks the text as overflowed.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            overflowed: false,
+            max,
+        }
+    }
+
+    /// Adds a find.
+    pub(super) fn push(&mut self, place: Range<usize>, rule: &'static str, rank: Rank) {
+        self.push_span(Span {
+            secret: place.clone(),
+            place,
+            decoded: None,
+            rule,
+            rank,
+        });
+    }
+
+    /// Adds a find whose tagged part is not all of it.
+    pub(super) fn push_span(&mut self, span: Span) {
+        if span.place.is_empty() {
+            return;
+        }
+        if self.found.last() == Some(&span) {
+            return;
+        }
+        if self.found.len() >= self.max {
+            self.overflowed = true;
+            return;
+        }
+        self.found.push(span);
+    }
+
+    /// Whether one of the last finds covers `at` at least as specifically. Only the last few are asked, which
+    /// is enough to make repeated keywords inside one secret cost nothing.
+    pub(super) fn covers(&self, at: usize, rank: Rank) -> bool {
+        self.found
+            .iter()
+            .rev()
+            .take(4)
+            .any(|span| span.rank >= rank && span.place.contains(&at))
+    }
+
+    /// Whether there were more finds than may be replaced one by one.
+    pub(super) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Marks the text as overflowed.
+    pub(super) fn overflow(&mut self) {
+        self.overflowed = true;
+    }
+
+    /// In order, without overlaps, on character boundaries, and without what stands in a tag already.
+    pub(super) fn settle(mut self, text: &[u8]) -> Vec<Span> {
+        if self.found.is_empty() {
+            return self.found;
+        }
+        let tags = tags(text);
+        self.found.retain(|span| {
+            !tags
+                .iter()
+                .any(|tag| span.place.start < tag.end && tag.start < span.place.end)
+        });
+        for span in &mut self.found {
+            span.place = whole_characters(text, &span.place);
+        }
+        self.found.sort_by_key(|span| span.place.start);
+        let mut settled: Vec<Span> = Vec::with_capacity(self.found.len());
+        for span in self.found {
+            match settled.last_mut() {
+                Some(last) if span.place.start < last.place.end => {
+                    let end = last.place.end.max(span.place.end);
+                    if span.rank > last.rank {
+                        let start = last.place.start;
+                        *last = span;
+                        last.place.start = start;
+                    }
+                    last.place.end = end;
+                }
+                _ => settled.push(span),
+            }
+        }
+        settled
+    }
+}
+
+fn tags(text: &[u8]) -> Vec<Range<usize>> {
+    memchr::memmem::find_iter(text, b"[R:")
+        .filter_map(|at| {
+            let length = tag::tag_len(text.get(at..)?)?;
+            Some(at..at + length)
+        })
+        .collect()
+}
+
+fn whole_characters(text: &[u8], place: &Range<usize>) -> Range<usize> {
+    let is_inside = |at: usize| text.get(at).is_some_and(|b| b & 0xC0 == 0x80);
+    let mut start = place.start;
+    while start > 0 && is_inside(start) {
+        start -= 1;
+    }
+    let mut end = place.end.min(text.len());
+    while is_inside(end) {
+        end += 1;
+    }
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_finds_become_one_named_by_the_more_specific() {
+        let text = b"token=ghp_abc!!";
+        let mut spans = Spans::new(10);
+        spans.push(6..15, "token", Rank::Context);
+        spans.push(6..13, "github-token", Rank::Known);
+        let settled = spans.settle(text);
+        assert_eq!(settled.len(), 1);
+        assert_eq!(settled[0].place, 6..15);
+        assert_eq!(settled[0].secret, 6..13);
+        assert_eq!(settled[0].rule, "github-token");
+    }
+
+    #[test]
+    fn what_stands_in_a_tag_stays() {
+        let text = b"a=[R:cvv:ab2c] b=secret";
+        let mut spans = Spans::new(10);
+        spans.push(2..14, "token", Rank::Known);
+        spans.push(17..23, "token", Rank::Known);
+        let settled = spans.settle(text);
+        assert_eq!(settled.len(), 1);
+        assert_eq!(settled[0].place, 17..23);
+    }
+
+    #[test]
+    fn a_find_takes_whole_characters() {
+        let text = "pw=päß".as_bytes();
+        let mut spans = Spans::new(10);
+        spans.push(5..7, "token", Rank::Known);
+        assert_eq!(spans.settle(text)[0].place, 4..8);
+    }
+
+    #[test]
+    fn one_find_too_many_is_an_overflow() {
+        let mut spans = Spans::new(1);
+        spans.push(0..1, "token", Rank::Known);
+        assert!(!spans.overflowed());
+        spans.push(2..3, "token", Rank::Known);
+        assert!(spans.overflowed());
+    }
+}

@@ -1,0 +1,307 @@
+//! Tags: what stands where a secret stood. Keyed, so that one secret can be followed through the log by
+//! those who hold it, and by nobody who only holds the log.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use aws_lc_rs::{digest, hmac, rand};
+use zeroize::Zeroize;
+
+use super::encoding;
+
+/// The key could not be opened or made. Holds no path and no key material.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be read or written.
+    #[error("redaction key file: {0}")]
+    Io(#[from] std::io::Error),
+    /// Group or others may read or write the file.
+    #[error("redaction key file is open to others (mode {mode:03o}); set it to 0600")]
+    Exposed {
+        /// Permission bits of the file.
+        mode: u32,
+    },
+    /// Not the 32 bytes of a key.
+    #[error("redaction key file does not hold a key of 32 bytes")]
+    Malformed,
+    /// The system gave no random bytes.
+    #[error("no random bytes for a new redaction key")]
+    Random,
+}
+
+/// The installation's key and its public id.
+#[derive(Clone)]
+pub struct TagKey {
+    key: hmac::Key,
+    id: String,
+}
+
+impl TagKey {
+    /// Reads the key in `path`, or makes one there (32 random bytes, mode 0600, synced).
+    ///
+    /// # Errors
+    /// When the file cannot be read or made, is open to group or others, or holds no key.
+    pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
+        match File::open(path) {
+            Ok(file) => Self::read(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(path),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read(mut file: File) -> Result<Self, KeyError> {
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Exposed { mode });
+        }
+        // One byte more than a key, so that a longer file is noticed.
+        let mut bytes = [0u8; 33];
+        let mut filled = 0;
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            let read = file.read(room)?;
+            if read == 0 {
+                break;
+            }
+            filled += read;
+        }
+        let key = match (filled, bytes.first_chunk::<32>()) {
+            (32, Some(key)) => Ok(Self::from_bytes(key)),
+            _ => Err(KeyError::Malformed),
+        };
+        bytes.zeroize();
+        key
+    }
+
+    fn create(path: &Path) -> Result<Self, KeyError> {
+        let mut bytes = [0u8; 32];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        let made = write_new(path, &bytes);
+        let key = Self::from_bytes(&bytes);
+        bytes.zeroize();
+        match made {
+            Ok(()) => Ok(key),
+            // Another process was faster: its key counts.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Self::read(File::open(path)?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A key from its 32 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let digest = digest::digest(&digest::SHA256, bytes);
+        let mut id = base32(digest.as_ref());
+        id.truncate(4);
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
+            id,
+        }
+    }
+
+    /// The public id of the key: the first four base32 digits of its SHA-256.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The last part of a tag: 80 bits of HMAC-SHA256 (RFC 2104) of the normalized secret, in lower-case
+    /// base32 (RFC 4648), 16 characters.
+    pub(super) fn digits(&self, secret: &[u8]) -> String {
+        let normal = normalize(secret);
+        let code = hmac::sign(&self.key, &normal);
+        let mut digits = base32(code.as_ref());
+        digits.truncate(DIGITS);
+        digits
+    }
+}
+
+impl fmt::Debug for TagKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TagKey({})", self.id)
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+const DIGITS: usize = 16;
+const KEY_ID: usize = 4;
+
+fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut held, mut bits) = (0u32, 0u32);
+    for byte in bytes {
+        held = (held << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            let digit = u8::try_from((held >> bits) & 31).unwrap_or(0);
+            text.push(char::from(if digit < 26 {
+                b'a' + digit
+            } else {
+                b'2' + digit - 26
+            }));
+        }
+        held &= (1 << bits) - 1;
+    }
+    text
+}
+
+/// The one form in which a secret is tagged, whatever carried it: no scheme, no quotes, percent-decoded, trimmed,
+/// and of a card its digits alone.
+fn normalize(secret: &[u8]) -> Vec<u8> {
+    let mut text = encoding::percent(secret).unwrap_or_else(|| secret.to_vec());
+    if let Some(again) = encoding::percent(&text) {
+        text.zeroize();
+        text = again;
+    }
+    let mut rest = trim(&text);
+    for scheme in [
+        "bearer ",
+        "basic ",
+        "token ",
+        "apikey ",
+        "negotiate ",
+        "digest ",
+    ] {
+        if let Some((head, tail)) = rest.split_at_checked(scheme.len())
+            && head.eq_ignore_ascii_case(scheme.as_bytes())
+        {
+            rest = trim(tail);
+            break;
+        }
+    }
+    let grouped = rest.len() <= 40
+        && rest
+            .iter()
+            .all(|b| b.is_ascii_digit() || b" -.".contains(b))
+        && rest.iter().filter(|b| b.is_ascii_digit()).count() >= 13;
+    let normal = if grouped {
+        rest.iter().copied().filter(u8::is_ascii_digit).collect()
+    } else {
+        rest.to_vec()
+    };
+    text.zeroize();
+    normal
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let is_edge = |b: &u8| b.is_ascii_whitespace() || b"\"'`\\".contains(b);
+    let start = text.iter().position(|b| !is_edge(b)).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(|b| !is_edge(b))
+        .map_or(start, |at| at + 1);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// The length of the tag that begins `text`, if one does.
+pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"[R:")?;
+    let name = rest.iter().take(41).position(|b| *b == b':')?;
+    let (rule, rest) = rest.split_at_checked(name)?;
+    if rule.is_empty() || !super::rules::is_known(rule) {
+        return None;
+    }
+    let rest = rest.strip_prefix(b":")?;
+    let (id, rest) = rest.split_at_checked(KEY_ID)?;
+    let is_digit = |b: &u8| matches!(b, b'a'..=b'z' | b'2'..=b'7');
+    if !id.iter().all(is_digit) {
+        return None;
+    }
+    let short = 3 + name + 1 + KEY_ID + 1;
+    match rest.split_first()? {
+        (b']', _) => Some(short),
+        (b':', rest) => {
+            let (digits, rest) = rest.split_at_checked(DIGITS)?;
+            (digits.iter().all(is_digit) && rest.first() == Some(&b']'))
+                .then_some(short + 1 + DIGITS)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_is_that_of_rfc_4648() {
+        assert_eq!(base32(b"fooba"), "mzxw6ytb");
+        assert_eq!(base32(&[0xff; 5]), "77777777");
+    }
+
+    #[test]
+    fn key_file_is_made_once_and_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("redaction.key");
+        let first = TagKey::open_or_create(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        let again = TagKey::open_or_create(&path).unwrap();
+        assert_eq!(first.digits(b"x"), again.digits(b"x"));
+        assert_eq!(first.id().len(), 4);
+        assert_eq!(format!("{first:?}"), format!("TagKey({})", first.id()));
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = TagKey::open_or_create(&path).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { mode: 0o640 }));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, [0u8; 33]).unwrap();
+        let error = TagKey::open_or_create(&path).unwrap_err();
+        assert!(matches!(error, KeyError::Malformed));
+    }
+
+    #[test]
+    fn one_secret_has_one_tag_in_every_carrier() {
+        let key = TagKey::from_bytes(&[7; 32]);
+        let tag = key.digits(b"s3cr3t+value/1");
+        for carrier in [
+            "Bearer s3cr3t+value/1",
+            "\"s3cr3t+value/1\"",
+            " s3cr3t%2Bvalue%2F1 ",
+            "s3cr3t%252Bvalue%252F1",
+            "token s3cr3t+value/1",
+        ] {
+            assert_eq!(key.digits(carrier.as_bytes()), tag, "{carrier}");
+        }
+        assert_eq!(
+            key.digits(b"4111 1111 1111 1111"),
+            key.digits(b"4111-1111-1111-1111")
+        );
+        assert_ne!(TagKey::from_bytes(&[8; 32]).digits(b"s3cr3t+value/1"), tag);
+        assert_eq!(tag.len(), 16);
+    }
+
+    #[test]
+    fn tags_are_recognized_and_forgeries_are_not() {
+        assert_eq!(tag_len(b"[R:jwt:ab2c:abcdefghijklmnop] rest"), Some(29));
+        assert_eq!(tag_len(b"[R:cvv:ab2c]"), Some(12));
+        for forged in [
+            "[R:hunter2:ab2c]",
+            "[R:jwt:AB2C]",
+            "[R:jwt:ab2c:abc]",
+            "[R:jwt:ab2c:abcdefghijklmno1]",
+            "[R::ab2c]",
+            "[R:jwt:ab2c",
+        ] {
+            assert_eq!(tag_len(forged.as_bytes()), None, "{forged}");
+        }
+    }
+}

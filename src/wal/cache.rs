@@ -1,0 +1,86 @@
+//! What readers keep in memory: unpacked frames of the past, and open files with the places of
+//! their frames.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+
+use super::frame::Frame;
+use super::segment::Table;
+
+/// The frames used last, newest first.
+#[derive(Debug)]
+pub(super) struct Frames {
+    list: VecDeque<Frame>,
+    frames_max: usize,
+}
+
+impl Frames {
+    pub(super) fn new(frames_max: usize) -> Self {
+        Self {
+            list: VecDeque::new(),
+            frames_max,
+        }
+    }
+
+    pub(super) fn get(&mut self, offset: u64) -> Option<Frame> {
+        let holds = |frame: &Frame| frame.first().0 <= offset && offset < frame.end().0;
+        let at = self.list.iter().position(holds)?;
+        let frame = self.list.remove(at)?;
+        self.list.push_front(frame.clone());
+        Some(frame)
+    }
+
+    pub(super) fn put(&mut self, frame: Frame) {
+        self.list.truncate(self.frames_max.saturating_sub(1));
+        self.list.push_front(frame);
+    }
+
+    /// Forgets what retention has deleted.
+    pub(super) fn forget_before(&mut self, first: u64) {
+        self.list.retain(|frame| frame.first().0 >= first);
+    }
+}
+
+/// A closed segment, open for reading.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) table: Table,
+}
+
+/// The closed segments used last, newest first.
+#[derive(Debug)]
+pub(super) struct Tables {
+    list: VecDeque<Arc<Opened>>,
+    open_max: usize,
+}
+
+impl Tables {
+    pub(super) fn new(open_max: usize) -> Self {
+        Self {
+            list: VecDeque::new(),
+            open_max,
+        }
+    }
+
+    pub(super) fn get(&mut self, first: u64) -> Option<Arc<Opened>> {
+        let at = self
+            .list
+            .iter()
+            .position(|opened| opened.table.first == first)?;
+        let opened = self.list.remove(at)?;
+        self.list.push_front(opened.clone());
+        Some(opened)
+    }
+
+    pub(super) fn put(&mut self, opened: Arc<Opened>) {
+        self.list.truncate(self.open_max.saturating_sub(1));
+        self.list.push_front(opened);
+    }
+
+    /// Forgets what retention has deleted.
+    pub(super) fn forget_before(&mut self, first: u64) {
+        self.list.retain(|opened| opened.table.first >= first);
+    }
+}

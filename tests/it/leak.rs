@@ -1,0 +1,141 @@
+//! A planted secret leaves no byte of itself anywhere: data directory, answers, our own log, webhooks.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::harness::{Receiver, Server};
+
+/// Every form in which a secret could survive.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let standard = base64::engine::general_purpose::STANDARD_NO_PAD;
+    let mut forms = vec![
+        secret.as_bytes().to_vec(),
+        secret.bytes().map(|b| format!("{b:02x}")).collect::<String>().into_bytes(),
+        secret.bytes().map(|b| format!("%{b:02X}")).collect::<String>().into_bytes(),
+        secret.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        secret.chars().rev().collect::<String>().into_bytes(),
+    ];
+    for shift in 0..3 {
+        let padded = [&b"xyz"[..shift], secret.as_bytes()].concat();
+        let text = standard.encode(&padded);
+        // The first and last characters mix with neighbours; the middle is the secret's alone.
+        forms.push(text.as_bytes()[if shift == 0 { 0 } else { 4 }..text.len() - 4].to_vec());
+    }
+    forms
+}
+
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+/// Files below `dir`, frames of the log also unpacked.
+fn everything(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            everything(&path, into);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let name = path.to_string_lossy().into_owned();
+        for start in memchr::memmem::find_iter(&bytes, &[0x28, 0xb5, 0x2f, 0xfd]) {
+            let mut unpacked = Vec::new();
+            if let Ok(decoder) = zstd::Decoder::new(&bytes[start..]) {
+                let _until_the_frame_ends = std::io::copy(&mut decoder.single_frame(), &mut unpacked).is_err();
+                into.push((format!("{name}@{start}"), unpacked));
+            }
+        }
+        into.push((name, bytes));
+    }
+}
+
+const SECRETS: &[&str] = &[
+    "hunter2-correct-horse-battery",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "sk_live_4eC39HqLyjWDarjtT1zdp7dcWq81",
+    "AKIAIOSFODNN7QWERTYZ",
+    "xoxb-263594206564-2343594206574-FGqddMF8t08v8N7Oq4i57vs1",
+    "4012888888881881",
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+];
+
+fn carriers(number: usize, secret: &str) -> Vec<String> {
+    let id = format!("leak-{number}");
+    let nested = json!({"user": "kim", "password": secret}).to_string();
+    [
+        json!({"message": format!("login with password={secret} failed"), "request_id": id}),
+        json!({"password": secret, "message": format!("echo {secret}"), "request_id": id}),
+        json!({"headers": {"authorization": format!("Bearer {secret}"), "cookie": format!("sid={secret}; theme=dark")}, "request_id": id}),
+        json!({"path": format!("/callback?token={secret}&page=2"), "request_id": id}),
+        json!({"body": nested, "request_id": id}),
+        json!({"headers": [{"name": "Authorization", "value": format!("Bearer {secret}")}], "request_id": id}),
+        json!({"credentials": {"deep": {"deeper": [secret, secret]}}, "request_id": id}),
+        json!({"api_key": secret, "session_id": secret, "request_id": id}),
+        json!({"url": format!("https://kim:{secret}@db.example.com/x"), "request_id": id}),
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect()
+}
+
+#[test]
+fn a_planted_secret_survives_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let config = "[notify]\nallow_insecure = true\nallow_private_cidrs = [\"127.0.0.0/8\"]\n";
+    let server = Server::start_with(&data, config);
+    let receiver = Receiver::start(&[]);
+    let endpoint = server.post("/api/v1/webhooks", &json!({"url": receiver.url, "description": "leak"})).json();
+    let mut body = String::new();
+    for (number, secret) in SECRETS.iter().enumerate() {
+        for carrier in carriers(number, secret) {
+            body.push_str(&carrier);
+            body.push('\n');
+        }
+        body.push_str(&format!("plain text line with token={secret} in it\n"));
+    }
+    // Enough failures from one address to raise an alert whose samples carry the secret's place.
+    for step in 0..40 {
+        let secret = SECRETS[step % SECRETS.len()];
+        let event = json!({"path": format!("/probe/{step}?access_token={secret}"), "status": 404, "client_ip": "198.51.100.9",
+            "user_agent": format!("agent token={secret}"), "request_id": format!("leak-alert-{step}")});
+        body.push_str(&format!("{event}\n"));
+    }
+    let reply = server.ingest("?source=leak", body.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    // Refusals must not echo either.
+    let mut said = vec![server.ingest(&format!("?format={}", SECRETS[1]), b"x").body];
+    let ask = json!({"query": format!("status:[{} TO", SECRETS[0]), "from": "now-1d", "to": "now"});
+    said.push(server.post("/api/v1/keys", &json!({"name": "x", "scopes": ["search"], "password": SECRETS[0]})).body);
+    let _the_caller_s_own_query_may_come_back = server.post("/api/v1/search", &ask);
+    server.settle();
+    let hits = server.search("");
+    assert!(hits.len() >= SECRETS.len() * 10 + 40, "{}", hits.len());
+    said.push(serde_json::to_vec(&hits).unwrap());
+    for path in ["/api/v1/alerts?limit=100", "/metrics", "/api/v1/sources", "/api/v1/webhooks"] {
+        said.push(server.get(path).body);
+    }
+    for received in receiver.wait_for(1) {
+        said.push(received.body);
+    }
+    let log = server.log.clone();
+    server.kill();
+    said.push(log.lock().unwrap().clone().into_bytes());
+    let mut places: Vec<(String, Vec<u8>)> = said.into_iter().enumerate().map(|(n, bytes)| (format!("answer {n}"), bytes)).collect();
+    everything(&data, &mut places);
+    assert!(places.iter().any(|(name, bytes)| name.contains(".seg@") && holds(bytes, b"leak-alert-")), "frames are unpacked");
+    let mut problems = Vec::new();
+    let webhook_secret = endpoint["secret"].as_str().unwrap().trim_start_matches("whsec_").to_owned();
+    for secret in SECRETS.iter().copied().chain([webhook_secret.as_str()]) {
+        for (form, needle) in forms(secret).iter().enumerate() {
+            for (name, bytes) in &places {
+                if holds(bytes, needle) {
+                    problems.push(format!("{secret:.8}… form {form} in {name}"));
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{} leaks:\n{}", problems.len(), problems.join("\n"));
+}

@@ -1,0 +1,18 @@
+//! The one integration binary. `tidy` reads the source; the others run the whole program.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, and drive real processes in real time"
+)]
+
+mod durability;
+mod flow;
+mod harness;
+mod hostile;
+mod leak;
+mod tidy;
