@@ -46,7 +46,7 @@ export async function withPage(browser, server, options, use) {
     });
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   page.on('console', (message) => {
     // a refused request is noted below, with its address
     if (message.type() === 'error' && !/^Failed to load resource/.test(message.text())) {
@@ -85,7 +85,9 @@ export async function signIn(page, server, path = '/') {
   await page.getByLabel('API key').fill(server.key);
   await page.keyboard.press('Enter');
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
-  if (path !== '/') await page.goto(path);
+  if (path === '/') return;
+  await page.goto(path);
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
 
 /** Fails on anything axe finds against WCAG 2.2 AA. */
@@ -109,3 +111,7 @@ export async function shot(page, name) {
 }
 
 export const row = (page, at) => page.locator(`[role="row"][aria-rowindex="${at + 1}"]`);
+
+/** Waits until no search runs. */
+export const idle = (page) =>
+  page.waitForFunction(() => !document.querySelector('.run')?.textContent.includes('Stop'));

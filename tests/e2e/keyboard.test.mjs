@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { accessible, launch, row, signIn, withPage } from './browser.mjs';
+import { accessible, idle, launch, row, signIn, withPage } from './browser.mjs';
 import { openAlert, someEvents } from './fixtures.mjs';
 import { client, start } from './server.mjs';
 
@@ -26,11 +26,12 @@ test('a search is worked through without a mouse', async () => {
     await page.keyboard.press('Enter');
     await page.waitForURL(/q=/);
     await page.keyboard.press('Escape');
+    await idle(page);
     await row(page, 1).waitFor();
     await page.keyboard.press('j');
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
-    const drawer = page.getByRole('region', { name: 'Event' });
+    const drawer = page.getByRole('region', { name: 'Event', exact: true });
     await drawer.waitFor();
     assert.equal(await row(page, 2).getAttribute('aria-selected'), 'true');
     await page.keyboard.press('Escape');

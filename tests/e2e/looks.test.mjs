@@ -48,7 +48,7 @@ for (const width of [1280, 390]) {
           if (/search/.test(path)) await row(page, 1).waitFor();
           if (name === 'drawer') {
             await row(page, 1).click();
-            await page.getByRole('region', { name: 'Event' }).waitFor();
+            await page.getByRole('region', { name: 'Event', exact: true }).waitFor();
           }
           await page.waitForLoadState('networkidle');
           await shot(page, `${name}-${width}-${colorScheme}`);
@@ -82,6 +82,6 @@ test('forced colours and 200 % zoom keep everything in reach', async () => {
     await shot(page, 'search-forced-colours');
     await page.getByRole('button', { name: 'Run' }).click();
     await row(page, 1).click();
-    await page.getByRole('region', { name: 'Event' }).waitFor();
+    await page.getByRole('region', { name: 'Event', exact: true }).waitFor();
   });
 });

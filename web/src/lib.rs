@@ -70,13 +70,14 @@ pub fn asset(path: &str, accept_encoding: &str) -> Option<Asset> {
 }
 
 /// Whether `path` is an address inside the application, to be answered with the start page
-/// (`asset("/", …)`) when the client asks for `text/html`: no file, nothing of the API.
+/// (`asset("/", …)`) when the client asks for `text/html`: nothing of the API, no file. Below a
+/// page anything may stand (`/requests/<id>`: ids may end in `.js` too).
 #[must_use]
 pub fn is_page(path: &str) -> bool {
-    let mut parts = path.trim_start_matches('/').split('/');
-    let first = parts.next().unwrap_or_default();
-    let last = parts.next_back().unwrap_or(first);
-    !matches!(first, "api" | "assets") && content_type(last).is_none()
+    match path.trim_start_matches('/').split_once('/') {
+        Some((first, _)) => !matches!(first, "api" | "assets"),
+        None => content_type(path).is_none(),
+    }
 }
 
 /// The country database the build brought along, in MaxMind's format (CC0, whois and ASN data of

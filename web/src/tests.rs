@@ -61,6 +61,7 @@ fn pages_are_told_from_files_and_calls() {
     for (path, expected) in [
         ("/search", true),
         ("/requests/req-1.2", true),
+        ("/requests/bundle.js", true),
         ("/alerts/alt_1", true),
         ("/", true),
         ("/api/v1/search", false),

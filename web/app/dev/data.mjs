@@ -118,13 +118,13 @@ function alerts(events, now, code) {
       sample_events: found.slice(0, 5).map((e) => ({ id: e.id, time: e['@timestamp'], summary: `${e['http.request.method']} ${e['url.path']} ${e['http.response.status_code']}` })),
       query, previous_id: null, labels: {}, url: `/alerts/${id}`, evidence: found,
       history: [
-        { seq: 1, at: new Date(opened).toISOString(), actor: 'wardline', action: 'opened', from: null, to: 'open', note: null },
+        { seq: 1, at: new Date(opened).toISOString(), actor: 'detection', action: 'opened', from: null, to: 'open', note: null },
         ...(status === 'acknowledged' ? [{ seq: 2, at: new Date(opened + 3e5).toISOString(), actor: 'kim', action: 'acknowledged', from: 'open', to: 'acknowledged', note: 'Asking the user.' }] : []),
         ...(status === 'closed' ? [{ seq: 2, at: new Date(opened + 9e5).toISOString(), actor: 'kim', action: 'closed', from: 'open', to: 'closed', note: 'Nightly export of the partner, agreed with the shop team.' }] : []),
       ],
       deliveries: [
-        { id: `msg_${code(20)}`, endpoint: 'SOC channel', url: 'https://hooks.example/soc', type: 'alert.opened', status: 'delivered', attempts: 1, last_status: 200, created_at: new Date(opened + 300).toISOString(), updated_at: new Date(opened + 442).toISOString() },
-        ...(at === 1 ? [{ id: `msg_${code(20)}`, endpoint: 'Pager', url: 'https://pager.example/in', type: 'alert.opened', status: 'pending', attempts: 3, last_status: 503, last_error: 'HTTP 503', next_attempt_at: new Date(now + 24e4).toISOString(), created_at: new Date(opened + 300).toISOString() }] : []),
+        { message_id: `msg_${code(20)}`, endpoint_id: 'wh_1', event_type: 'alert.opened', alert_id: id, state: 'delivered', attempts: 1, created_at: new Date(opened + 300).toISOString(), next_at: null, settled_at: new Date(opened + 442).toISOString(), last_status: 200, last_error: null },
+        ...(at === 1 ? [{ message_id: `msg_${code(20)}`, endpoint_id: 'wh_2', event_type: 'alert.opened', alert_id: id, state: 'pending', attempts: 3, created_at: new Date(opened + 300).toISOString(), next_at: new Date(now + 24e4).toISOString(), settled_at: null, last_status: 503, last_error: 'http_503' }] : []),
       ],
     };
   });

@@ -1,6 +1,7 @@
 // A stand-in for the server: the API's shapes over seeded data, the pages from dist/ with the
 // headers of the real server (read from web/src/lib.rs). Prints what `wardline demo` prints.
-//   node dev/mock.mjs [--listen 127.0.0.1:8321] [--dist DIR]
+//   node dev/mock.mjs [--listen 127.0.0.1:8321] [--dist DIR] [--api URL]
+// With --api the calls go to a real server: new pages before an old binary's data.
 import { createServer } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
@@ -16,6 +17,7 @@ const flag = (name, fallback) => {
 };
 const [host, port] = flag('--listen', '127.0.0.1:8321').split(':');
 process.on('SIGTERM', () => process.exit(0));
+const behind = flag('--api', '');
 const dist = flag('--dist', join(here, '../dist'));
 const rust = readFileSync(join(here, '../../src/lib.rs'), 'utf8');
 const CSP = /CSP: &str =\s*"([\s\S]*?)";/.exec(rust)[1].replace(/\\\n\s*/g, '');
@@ -26,12 +28,12 @@ let tokenUsed = false;
 const data = make({});
 const sessions = new Set();
 const keys = [
-  { id: 'mockkey001', name: 'demo', scopes: ['admin'], created_at: new Date(data.now - 9e7).toISOString(), expires_at: new Date(data.now + 77e8).toISOString(), last_used_at: new Date(data.now - 3e4).toISOString(), revoked_at: null },
-  { id: 'k7shipper2', name: 'edge shipper', scopes: ['ingest'], created_at: new Date(data.now - 5e8).toISOString(), expires_at: new Date(data.now + 4e8).toISOString(), last_used_at: new Date(data.now - 2e3).toISOString(), revoked_at: null },
+  { id: 'mockkey001', name: 'demo', scopes: ['admin'], created_at: new Date(data.now - 9e7).toISOString(), expires_at: new Date(data.now + 77e8).toISOString(), last_used_at: new Date(data.now - 3e4).toISOString(), revoked_at: null, status: 'live', created_by: 'wardline' },
+  { id: 'k7shipper2', name: 'edge shipper', scopes: ['ingest'], created_at: new Date(data.now - 5e8).toISOString(), expires_at: new Date(data.now + 4e8).toISOString(), last_used_at: new Date(data.now - 2e3).toISOString(), revoked_at: null, status: 'live', created_by: 'demo' },
 ];
 const webhooks = [
-  { id: 'wh_1', url: 'https://hooks.example/soc', description: 'SOC channel', severity_min: 'medium', status: 'active', created_at: new Date(data.now - 8e8).toISOString() },
-  { id: 'wh_2', url: 'https://pager.example/in', description: 'Pager', severity_min: 'critical', status: 'paused', created_at: new Date(data.now - 7e8).toISOString() },
+  { id: 'wh_1', url: 'https://hooks.example/soc', description: 'SOC channel', severity_min: 'medium', rules: [], state: 'enabled', reason: null, health: { pending: 0, attempts: 41, exhausted: 0, failing_since: null, hold_until: null, succeeded_at: new Date(data.now - 1e6).toISOString() } },
+  { id: 'wh_2', url: 'https://pager.example/in', description: 'Pager', severity_min: 'critical', rules: [], state: 'disabled', reason: 'failing', health: { pending: 3, attempts: 12, exhausted: 4, failing_since: new Date(data.now - 9e6).toISOString(), hold_until: null, succeeded_at: null } },
 ];
 const RULE_TEXT = `title: Object enumeration
 id: 0f5c1a20-4c1b-4f4e-9d1a-3b1f2a6c7d00
@@ -48,7 +50,7 @@ correlation:
     gte: 50
 level: critical
 `;
-const rules = [...new Map(data.alerts.map((a) => [a.rule.name, a])).values()].map((a, at) => ({ id: a.rule.id, title: a.rule.name, level: a.severity, status: at === 3 ? 'error' : 'enabled', tags: a.rule.tags, kind: at % 2 ? 'event_count' : 'value_count', file: `rules/api/${a.rule.name.toLowerCase().replace(/ /g, '_')}.yml`, text: RULE_TEXT, errors: at === 3 ? [{ line: 9, message: 'unknown modifier "containz", did you mean "contains"?' }] : [] }));
+const rules = [...new Map(data.alerts.map((a) => [a.rule.name, a])).values()].map((a, at) => ({ id: a.rule.id, title: a.rule.name, level: a.severity, status: 'stable', description: a.summary, line: 1, active: at !== 4, revision: 'a41f0c9be2d87731', tags: a.rule.tags, kind: at % 2 ? 'event_count' : 'value_count', file: `rules/api/${a.rule.name.toLowerCase().replace(/ /g, '_')}.yml`, text: RULE_TEXT}));
 const FIELDS = [['http.response.status_code', 'int', 'Status code.'], ['http.request.method', 'keyword', 'Method, upper case.'], ['http.route', 'keyword', 'Route template: given, or guessed from the path.'], ['url.path', 'text', 'Path without the query.'], ['client.ip', 'ip', 'Address of the client behind the trusted proxies.'], ['client.geo.country_iso_code', 'keyword', 'Country of the client, two letters.'], ['user.id', 'keyword', 'Id of the user.'], ['user.name', 'keyword', 'Name of the user.'], ['service.name', 'keyword', 'The service that wrote the event.'], ['event.action', 'keyword', 'What was done: api.request, auth.attempt, ….'], ['event.outcome', 'keyword', 'success, failure or unknown.'], ['correlation.id', 'id', 'The id that ties the events of one request together.'], ['trace.id', 'id', 'W3C trace id.'], ['message', 'text', 'What happened, in words.']].map(([name, kind, doc]) => ({ name, kind, doc }));
 
 class Refusal extends Error {
@@ -74,7 +76,8 @@ function matching({ query = '', from = 'now-1h', to = 'now' }) {
     });
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    throw new Refusal(400, 'query_invalid', 'The query cannot be understood.', [{ pointer: '/query', code: 'syntax', detail: error.message, position: error.position, suggestion: error.suggestion }]);
+    const detail = `${error.message} (column ${error.position + 1})`;
+    throw new Refusal(422, 'query_invalid', detail, [{ pointer: '/query', code: 'query_invalid', detail }]);
   }
 }
 
@@ -166,7 +169,7 @@ function ingest(text) {
   return { accepted, flagged: 0 };
 }
 
-function api(method, path, params, body) {
+function api(method, path, params, body, version) {
   const [, , noun, id, verb] = path.split('/').slice(1).map(decodeURIComponent);
   const call = `${method} ${noun}${id === undefined ? '' : '/ID'}${verb ? `/${verb}` : ''}`;
   switch (call) {
@@ -176,9 +179,9 @@ function api(method, path, params, body) {
     case 'GET events/ID': return one(data.events, id);
     case 'GET fields': return { data: FIELDS };
     case 'GET sources': return { data: ['edge-1', 'auth', 'orders', 'postgres'].map((name, at) => ({ name, first_seen: new Date(data.now - 9e7).toISOString(), last_seen: new Date(data.now - at * at * 7e5).toISOString(), events: data.events.filter((e) => e['event.provider'] === name).length })) };
-    case 'GET status': return { version: '0.1.0', complete_until: new Date().toISOString(), lag_events: 0, log: { first: 0, end: data.events.length, segments: 1, bytes: 9_123_456 }, index: { visible: data.events.length, lag_events: 0, segments: 3, bytes: 2_412_000 }, detect: { offset: data.events.length, lag_events: 0, rules: rules.length } };
+    case 'GET status': return { version: '0.1.0', time: new Date().toISOString(), alerts: Object.fromEntries(['open', 'acknowledged', 'closed'].map((status) => [status, Object.fromEntries(['critical', 'high', 'medium', 'low', 'info'].map((severity) => [severity, data.alerts.filter((a) => a.status === status && a.severity === severity).length]))])), log: { first: 0, end: data.events.length, segments: 1, bytes: 9_123_456 }, index: { visible: data.events.length, lag_events: 0, segments: 3, bytes: 2_412_000 }, detect: { offset: data.events.length, lag_events: 0, rules: rules.length } };
     case 'GET alerts': {
-      const list = data.alerts.filter((a) => (!params.get('status') || a.status === params.get('status')) && (!params.get('severity') || a.severity === params.get('severity')) && (!params.get('rule') || a.rule.id === params.get('rule')) && (!params.get('q') || JSON.stringify(a).toLowerCase().includes(params.get('q').toLowerCase())));
+      const list = data.alerts.filter((a) => (!params.get('status') || params.get('status').split(',').includes(a.status)) && (!params.get('severity') || a.severity === params.get('severity')) && (!params.get('rule') || a.rule.id === params.get('rule')) && (!params.get('q') || JSON.stringify(a).toLowerCase().includes(params.get('q').toLowerCase())));
       return { data: list.map(shown), page: { next_cursor: null, limit: 100 } };
     }
     case 'GET alerts/ID': return shown(one(data.alerts, id));
@@ -186,28 +189,30 @@ function api(method, path, params, body) {
     case 'GET alerts/ID/events': return { data: one(data.alerts, id).evidence };
     case 'GET alerts/ID/deliveries': return { data: one(data.alerts, id).deliveries };
     case 'POST alerts/ID/ack': case 'POST alerts/ID/close': case 'POST alerts/ID/reopen': case 'POST alerts/ID/notes':
+      if (version && version !== `"${one(data.alerts, id).version}"`) throw new Refusal(412, 'version_mismatch', 'The alert has changed.');
       return act(one(data.alerts, id), verb, body);
-    case 'GET rules': return { data: rules.map(({ text, ...rule }) => rule) };
+    case 'GET rules': return { data: rules, errors: [{ file: 'rules/api/draft.yml', line: 9, message: 'unknown modifier "containz", did you mean "contains"?' }] };
     case 'GET rules/ID': return one(rules, id);
     case 'GET keys': return { data: keys };
     case 'POST keys': {
-      const key = { id: Math.random().toString(36).slice(2, 12), name: body.name, scopes: body.scopes, created_at: new Date().toISOString(), expires_at: new Date(Date.now() + body.expires_in_days * 864e5).toISOString(), last_used_at: null, revoked_at: null };
+      const key = { id: Math.random().toString(36).slice(2, 12), name: body.name, scopes: body.scopes, created_at: new Date().toISOString(), expires_at: new Date(Date.now() + body.expires_in_days * 864e5).toISOString(), last_used_at: null, revoked_at: null, status: 'live', created_by: 'demo' };
       keys.push(key);
       return { ...key, key: `wl_${key.id}_${'x'.repeat(43)}abcdef` };
     }
     case 'POST keys/ID/rotate': return { ...one(keys, id), key: `wl_${id}_${'y'.repeat(43)}abcdef` };
-    case 'DELETE keys/ID': one(keys, id).revoked_at = new Date().toISOString(); return null;
+    case 'DELETE keys/ID': Object.assign(one(keys, id), { revoked_at: new Date().toISOString(), status: 'revoked' }); return null;
     case 'GET webhooks': return { data: webhooks };
     case 'POST webhooks': {
-      if (/^http:|127\.|localhost/.test(body.url)) throw new Refusal(422, 'url_refused', 'The address is not allowed.', [{ pointer: '/url', code: 'private_address', detail: 'The name resolves to a loopback address.' }]);
-      const hook = { id: `wh_${webhooks.length + 1}`, status: 'active', created_at: new Date().toISOString(), ...body };
+      if (/^http:|127\.|169\.254|localhost/.test(body.url)) throw new Refusal(422, 'input_invalid', '', [{ pointer: '/url', code: 'invalid_value', detail: 'the address is not public' }]);
+      const hook = { id: `wh_${webhooks.length + 1}`, state: 'enabled', reason: null, rules: [], severity_min: null, ...body };
       webhooks.push(hook);
       return { ...hook, secret: `whsec_${'m'.repeat(32)}` };
     }
     case 'DELETE webhooks/ID': webhooks.splice(webhooks.indexOf(one(webhooks, id)), 1); return null;
-    case 'POST webhooks/ID/test': return { delivered: true, status: 200, took_ms: 142 };
-    case 'POST webhooks/ID/rotate-secret': return { ...one(webhooks, id), secret: `whsec_${'n'.repeat(32)}` };
-    case 'GET webhooks/ID/deliveries': return { data: data.alerts.flatMap((a) => a.deliveries).filter((d) => d.url === one(webhooks, id).url) };
+    case 'POST webhooks/ID/test': return { ok: true, status: 200, error: null, duration_ms: 142, response_head: '' };
+    case 'PATCH webhooks/ID': return Object.assign(one(webhooks, id), body);
+    case 'POST webhooks/ID/rotate-secret': return { secret: `whsec_${'n'.repeat(32)}` };
+    case 'GET webhooks/ID/deliveries': return { data: data.alerts.flatMap((a) => a.deliveries).filter((d) => d.endpoint_id === one(webhooks, id).id) };
     case 'POST ingest': return ingest(body);
     default: throw new Refusal(404, 'not_found', `No route ${call}.`);
   }
@@ -241,7 +246,7 @@ const server = createServer(async (request, reply) => {
   const requestId = `req_${Math.random().toString(36).slice(2)}`;
   for (const [name, value] of Object.entries(SECURITY)) reply.setHeader(name, value);
   if (!url.pathname.startsWith('/api/')) {
-    const file = join(dist, url.pathname.includes('.') ? url.pathname : 'index.html');
+    const file = join(dist, /^\/(assets\/.*|[^/]*\.\w+)$/.test(url.pathname) ? url.pathname : 'index.html');
     if (!existsSync(file)) return reply.writeHead(404).end();
     reply.setHeader('content-security-policy', CSP);
     reply.setHeader('cache-control', /-[\w-]{8}\.\w+$/.test(file) ? 'public, max-age=31536000, immutable' : 'no-cache');
@@ -252,6 +257,12 @@ const server = createServer(async (request, reply) => {
   reply.setHeader('x-request-id', requestId);
   let text = '';
   for await (const part of request) text += part;
+  if (behind) {
+    const { host: _host, connection: _connection, 'content-length': _length, ...headers } = request.headers;
+    const answer = await fetch(behind + request.url, { method, headers, body: text || undefined });
+    const kept = Object.fromEntries([...answer.headers].filter(([name]) => !/^(content-encoding|content-length|transfer-encoding|connection)$/.test(name)));
+    return reply.writeHead(answer.status, kept).end(Buffer.from(await answer.arrayBuffer()));
+  }
   try {
     const bearer = request.headers.authorization === `Bearer ${KEY}`;
     if (method !== 'GET' && !bearer && request.headers['x-wardline-csrf'] !== '1') throw new Refusal(403, 'cross_site', 'Header x-wardline-csrf is missing.');
@@ -260,7 +271,7 @@ const server = createServer(async (request, reply) => {
     if (url.pathname === '/api/v1/session') answer = session(request, method, body, reply);
     else {
       if (!bearer) session(request, 'GET', {}, reply);
-      answer = api(method, url.pathname, url.searchParams, body);
+      answer = api(method, url.pathname, url.searchParams, body, request.headers['if-match']);
     }
     if (answer === null) reply.writeHead(204).end();
     else reply.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));

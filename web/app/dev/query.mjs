@@ -10,12 +10,12 @@ export class QueryError extends Error {
 
 function tokens(text) {
   const out = [];
-  const pattern = /\s+|(-?)([A-Za-z_@][\w.@-]*):("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s()]+)|(-?)"((?:[^"\\]|\\.)*)"|([()])|(-?)([^\s()":]+)/gy;
+  const pattern = /\s+|(-?)([A-Za-z_@][\w.@-]*):("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s()"][^\s()]*)|(-?)"((?:[^"\\]|\\.)*)"|([()])|(-?)([^\s()":]+)/gy;
   while (pattern.lastIndex < text.length) {
     const at = pattern.lastIndex;
     const match = pattern.exec(text);
     if (!match) {
-      const open = text[at] === '"';
+      const open = text.slice(at).includes('"');
       throw new QueryError(open ? 'This quotation mark is never closed.' : `Unexpected ${JSON.stringify(text[at])}.`, at, open ? `${text}"` : undefined);
     }
     const [, minus, field, value, minus2, phrase, paren, minus3, word] = match;

@@ -7,6 +7,7 @@ import type { Alert, Delivery, EventRow, HistoryEntry, Reason } from './types';
 export interface Filter {
   status: string;
   severity: string;
+  rule: string;
   q: string;
 }
 
@@ -23,10 +24,12 @@ export class Alerts {
   history: HistoryEntry[] = $state.raw([]);
   events: EventRow[] = $state.raw([]);
   deliveries: Delivery[] = $state.raw([]);
+  /** What webhooks are called, by id; known to administrators only. */
+  webhooks: Record<string, string> = $state.raw({});
   acting = $state(false);
 
   #abort = new AbortController();
-  #filter: Filter = { status: '', severity: '', q: '' };
+  #filter: Filter = { status: '', severity: '', rule: '', q: '' };
   #wanted = '';
 
   async load(filter: Filter): Promise<void> {
@@ -79,9 +82,17 @@ export class Alerts {
       this.history = history.data;
       this.events = events.data;
       this.deliveries = deliveries.data;
+      if (deliveries.data.length > 0 && app.can('admin')) await this.#nameWebhooks();
     } catch (error) {
       if (this.#wanted === id) this.openProblem = error;
     }
+  }
+
+  async #nameWebhooks(): Promise<void> {
+    const list = await api.webhooks().catch(() => ({ data: [] }));
+    this.webhooks = Object.fromEntries(
+      list.data.map((webhook) => [webhook.id, webhook.description || webhook.url]),
+    );
   }
 
   acknowledge = (alert: Alert): Promise<boolean> =>
@@ -107,7 +118,7 @@ export class Alerts {
       void app.poll();
       return true;
     } catch (error) {
-      if (error instanceof Problem && error.status === 412) {
+      if (error instanceof Problem && (error.status === 412 || error.status === 409)) {
         app.tell('Somebody else changed this alert just now. It is shown as it is; try again.', true);
         await this.show(this.#wanted);
       } else app.fail(error);

@@ -9,11 +9,15 @@ import type {
   FieldInfo,
   HistoryEntry,
   Key,
+  KeyMade,
   List,
+  Ping,
   Reason,
   Rule,
+  RuleList,
   SearchAnswer,
   SearchRequest,
+  ServerStatus,
   Session,
   Source,
   Story,
@@ -24,8 +28,6 @@ export interface Fault {
   pointer: string;
   code: string;
   detail?: string;
-  position?: number;
-  suggestion?: string;
 }
 
 /** A refusal of the server (RFC 9457), or a server that did not answer (status 0). */
@@ -131,7 +133,7 @@ export const api = {
     call<Story>('GET', `/requests/${id(request)}`, { ...(signal && { signal }) }),
   fields: () => call<List<FieldInfo>>('GET', '/fields'),
   sources: () => call<List<Source>>('GET', '/sources'),
-  status: () => call<Record<string, unknown>>('GET', '/status'),
+  status: () => call<ServerStatus>('GET', '/status'),
 
   alerts: (
     filter: {
@@ -158,23 +160,26 @@ export const api = {
   note: (alert: Alert, text: string) =>
     call<Alert>('POST', `/alerts/${id(alert.id)}/notes`, { body: { text } }),
 
-  rules: () => call<List<Rule>>('GET', '/rules'),
+  rules: () => call<RuleList>('GET', '/rules'),
   rule: (rule: string) => call<Rule>('GET', `/rules/${id(rule)}`),
 
   keys: () => call<List<Key>>('GET', '/keys'),
   createKey: (body: { name: string; scopes: string[]; expires_in_days: number }) =>
-    call<Key>('POST', '/keys', { body }),
-  rotateKey: (key: string) => call<Key>('POST', `/keys/${id(key)}/rotate`, { body: {} }),
+    call<KeyMade>('POST', '/keys', { body }),
+  rotateKey: (key: string, overlap_hours: number) =>
+    call<KeyMade>('POST', `/keys/${id(key)}/rotate`, { body: { overlap_hours } }),
   revokeKey: (key: string) => call<null>('DELETE', `/keys/${id(key)}`),
 
   webhooks: () => call<List<Webhook>>('GET', '/webhooks'),
   createWebhook: (body: { url: string; description: string; severity_min?: string }) =>
-    call<Webhook>('POST', '/webhooks', { body }),
+    call<Webhook & { secret: string }>('POST', '/webhooks', { body }),
+  changeWebhook: (webhook: string, body: { state: Webhook['state'] }) =>
+    call<Webhook>('PATCH', `/webhooks/${id(webhook)}`, { body }),
   removeWebhook: (webhook: string) => call<null>('DELETE', `/webhooks/${id(webhook)}`),
   testWebhook: (webhook: string) =>
-    call<Record<string, unknown> | null>('POST', `/webhooks/${id(webhook)}/test`, { body: {} }),
+    call<Ping>('POST', `/webhooks/${id(webhook)}/test`, { body: {} }),
   rotateWebhookSecret: (webhook: string) =>
-    call<Webhook>('POST', `/webhooks/${id(webhook)}/rotate-secret`, { body: {} }),
+    call<{ secret: string }>('POST', `/webhooks/${id(webhook)}/rotate-secret`, { body: {} }),
   webhookDeliveries: (webhook: string) =>
     call<List<Delivery>>('GET', `/webhooks/${id(webhook)}/deliveries`),
 };

@@ -21,7 +21,7 @@ export interface Lane {
 export interface Layout {
   /** Start of the story, milliseconds since 1970. */
   origin: number;
-  /** Length of the story in milliseconds, never zero. */
+  /** Length of the story in milliseconds, at least one. */
   length: number;
   lanes: Lane[];
   /** Stretches of the longest event in which no other service says it worked. */
@@ -77,7 +77,7 @@ export function layout(events: StoryEvent[]): Layout {
   const origin = Math.min(...timed.map((entry) => entry.start));
   const end = Math.max(...timed.map((entry) => entry.end));
   if (!Number.isFinite(origin)) return { origin: 0, length: 1, lanes: [], gaps: [] };
-  const length = Math.max(end - origin, 0.001);
+  const length = Math.max(end - origin, 1);
 
   const lanes = new Map<string, Bar[]>();
   for (const { event, start, end } of timed.toSorted((a, b) => a.start - b.start)) {

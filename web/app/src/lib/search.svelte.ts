@@ -84,7 +84,8 @@ export class Search {
       this.#cursor = found.page.next_cursor;
       this.buckets = histogram.aggs.times?.buckets ?? [];
       this.problem = null;
-      app.fresh = found.stats;
+      const { complete_until: at, lag_events: lag = 0 } = found.stats;
+      if (at) app.fresh = { lag, at };
       this.busy = false;
       if (found.data.length > 0) await this.#countFacets(signal);
       else await this.#explainNothing(signal);

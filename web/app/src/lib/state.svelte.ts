@@ -2,7 +2,7 @@
 
 import { api, hooks, Problem } from './api';
 import type { Zone } from './time';
-import type { Session, Stats } from './types';
+import type { Session } from './types';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -37,7 +37,8 @@ class App {
   notices: Notice[] = $state([]);
   openAlerts: number | null = $state(null);
   reachable = $state(true);
-  fresh: Stats | null = $state(null);
+  /** How many events were not searchable yet, and when that was. */
+  fresh: { lag: number; at: string } | null = $state(null);
   help = $state(false);
   now = $state(Date.now());
 
@@ -106,13 +107,14 @@ class App {
     this.now = Date.now();
     if (!this.session || document.hidden) return;
     try {
-      if (this.can('alerts')) {
-        const open = await api.alerts({ status: 'open', limit: 100 });
-        this.openAlerts = open.data.length;
-      }
       if (this.can('search')) {
         const status = await api.status();
-        if (typeof status.complete_until === 'string') this.fresh = status as Stats;
+        const open = Object.values(status.alerts.open);
+        this.openAlerts = open.reduce((sum, count) => sum + count, 0);
+        this.fresh = { lag: status.index.lag_events, at: status.time };
+      } else if (this.can('alerts')) {
+        const open = await api.alerts({ status: 'open', limit: 100 });
+        this.openAlerts = open.data.length;
       }
       this.reachable = true;
     } catch (error) {

@@ -16,6 +16,8 @@ export interface Stats {
   searched_segments?: number;
   complete_until?: string | null;
   lag_events?: number;
+  /** Whether a bound ended the search early. */
+  partial?: boolean;
   took_ms?: number;
 }
 
@@ -132,75 +134,110 @@ export interface Alert extends AlertRef {
 
 /** One entry of an alert's history. */
 export interface HistoryEntry {
+  seq: number;
   at: string;
-  actor?: string | null;
-  action?: string;
-  from?: string | null;
-  to?: string | null;
-  note?: string | null;
+  actor: string;
+  action: string;
+  from: AlertStatus | null;
+  to: AlertStatus;
+  note: string | null;
 }
 
-/** One delivery of an alert to a webhook. */
+/** One message to one webhook. */
 export interface Delivery {
-  id: string;
-  endpoint_id?: string;
-  endpoint?: string;
-  url?: string;
-  event?: string;
-  type?: string;
-  status: string;
-  attempts?: number | { at: string; status?: number | null; error?: string | null }[];
-  last_status?: number | null;
-  last_error?: string | null;
-  next_attempt_at?: string | null;
-  created_at?: string;
-  updated_at?: string;
+  message_id: string;
+  endpoint_id: string;
+  event_type: string;
+  state: 'pending' | 'delivered' | 'exhausted' | 'aborted' | 'skipped';
+  attempts: number;
+  created_at: string;
+  next_at: string | null;
+  settled_at: string | null;
+  last_status: number | null;
+  last_error: string | null;
 }
 
 export interface Rule {
   id: string;
   title: string;
-  level: string;
+  description: string;
+  level: Severity;
   status: string;
   tags: string[];
   kind: string;
   file: string;
-  text?: string;
-  errors: (string | { message?: string; line?: number })[];
+  line: number;
+  /** Whether events are shown to it. */
+  active: boolean;
+  revision: string;
+  text: string;
+}
+
+export interface RuleList extends List<Rule> {
+  /** Rules that were refused at the last load. */
+  errors: { file: string; line: number; message: string }[];
 }
 
 export interface Key {
   id: string;
   name: string;
   scopes: string[];
-  created_at?: string;
-  expires_at?: string | null;
-  last_used_at?: string | null;
-  revoked_at?: string | null;
-  status?: string;
-  key?: string;
+  status: 'live' | 'expired' | 'revoked';
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface KeyMade extends Key {
+  key: string;
 }
 
 export const SCOPES = ['ingest', 'search', 'alerts', 'admin'] as const;
 
 export interface Webhook {
   id: string;
+  /** Without path and query in lists: they may hold a token. */
   url: string;
   description: string;
-  severity_min?: Severity | null;
-  rules?: string[];
-  status?: string;
-  enabled?: boolean;
-  created_at?: string;
-  secret?: string;
+  severity_min: Severity | null;
+  rules: string[];
+  state: 'enabled' | 'paused' | 'disabled';
+  /** Why it is not enabled. */
+  reason: string | null;
+  health?: {
+    pending: number;
+    attempts: number;
+    exhausted: number;
+    failing_since: string | null;
+    hold_until: string | null;
+    succeeded_at: string | null;
+  };
+}
+
+export interface Ping {
+  ok: boolean;
+  status: number | null;
+  error: string | null;
+  duration_ms: number;
 }
 
 export interface Source {
-  name?: string;
-  source?: string;
-  first_seen?: string;
-  last_seen?: string;
-  events?: number;
+  name: string;
+  first_seen: string;
+  last_seen: string;
+  events: number;
+}
+
+type Counts = Record<Severity, number>;
+
+export interface ServerStatus {
+  version: string;
+  time: string;
+  index: { lag_events: number };
+  alerts: Record<AlertStatus, Counts>;
+  [part: string]: unknown;
 }
 
 export interface Session {
