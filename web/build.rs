@@ -77,7 +77,13 @@ fn build(npm: &str, out: &Path) -> Result<()> {
     let fresh = modified("node_modules/.package-lock.json").is_ok_and(|time| time >= lock);
     if !fresh || !app.join(COUNTRY_DB).exists() {
         // --include=dev: the build needs Vite where NODE_ENV says production too
-        let install = ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
+        let install = [
+            "ci",
+            "--include=dev",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+        ];
         run(Command::new(npm).args(install).current_dir(&app))?;
     }
     let mut vite = Command::new(npm);
