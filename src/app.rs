@@ -8,7 +8,7 @@ use crate::api::{self, State};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::detect::Detector;
-use crate::index::Index;
+use crate::index::{Index, Searcher};
 use crate::ingest::http::{Door, Submitting};
 use crate::metrics::Metrics;
 use crate::model::{Offset, Timestamp};
@@ -24,6 +24,8 @@ use crate::{detect, index, ingest, notify, pipeline, redact, store, wal};
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
 /// How often housekeeping looks around: letters from the command line, retention.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
+/// How long a door naps while the readers catch up.
+const PACE_NAP: Duration = Duration::from_millis(4);
 /// How long the first sign-in link is good for.
 const SETUP_MINUTES: u32 = 24 * 60;
 
@@ -133,35 +135,12 @@ impl App {
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
         let redactor =
             Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
-        let parts = {
-            let (config, clock, metrics) = (config.clone(), clock.clone(), metrics.clone());
-            tasks
-                .blocking(move || Durable::open(&config, &clock, &metrics))
-                .await
-                .ok_or(Error::Stopped)??
-        };
-        let Durable { wal, store, index } = parts;
-        // Damage at the very end of the log must not hand out offsets that a reader has seen already.
-        let checkpoint = store.detection_checkpoint()?.map_or(Offset(0), |checkpoint| checkpoint.offset);
-        wal.skip_to(checkpoint.max(index.searcher().visible()))?;
-        wal.start(&tasks)?;
-        index.start(&tasks)?;
+        let durable = Durable::start(&config, &clock, &metrics, &tasks).await?;
+        let Durable { wal, store, index } = durable;
         let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
         let enricher = Enricher::open(config.pipeline.enrich.clone(), built_in, metrics.clone())?;
         enricher.start(&tasks).map_err(Error::Thread)?;
-        let pipeline = Pipeline::new(
-            &config.pipeline,
-            enricher.clone(),
-            redactor.clone(),
-            metrics.clone(),
-        );
-        let intake = Intake::new(
-            config.pipeline.clone(),
-            Arc::new(pipeline),
-            wal.clone(),
-            tasks.clone(),
-            metrics.clone(),
-        );
+        let intake = intake(&config, &enricher, &redactor, &wal, &tasks, &metrics);
         let rules = detect::RulesHandle::load(&config.detect, metrics.clone())?;
         let parts = detect::Parts {
             wal: wal.clone(),
@@ -173,7 +152,14 @@ impl App {
         let detector = Detector::start(parts, config.detect.clone(), &tasks)?;
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
-        let submit = submit(&store, &clock, intake);
+        let pace = Pace {
+            wal: wal.clone(),
+            searcher: index.searcher(),
+            detector: detector.clone(),
+            backlog_events_max: config.pipeline.backlog_events_max,
+            wait: Duration::from_millis(config.pipeline.backlog_wait_ms_max),
+        };
+        let submit = submit(&store, &clock, intake, pace);
         let place = ingest::file::Place {
             data: &config.data_dir,
             metrics: metrics.clone(),
@@ -200,7 +186,7 @@ impl App {
         let server = listener.start(router, &tasks, metrics.clone())?;
         let keeper = Keeper {
             store: store.clone(),
-            wal,
+            wal: wal.clone(),
             index,
             detector,
             clock: clock.clone(),
@@ -213,6 +199,7 @@ impl App {
             redactor,
             enricher,
             store,
+            wal,
             rules,
             server,
             url,
@@ -400,6 +387,29 @@ struct Durable {
 }
 
 impl Durable {
+    /// Opens all three and starts what writes.
+    async fn start(
+        config: &Config,
+        clock: &Clock,
+        metrics: &Arc<Metrics>,
+        tasks: &Tasks,
+    ) -> Result<Self, Error> {
+        let opening = {
+            let (config, clock, metrics) = (config.clone(), clock.clone(), metrics.clone());
+            tasks.blocking(move || Self::open(&config, &clock, &metrics))
+        };
+        let durable = opening.await.ok_or(Error::Stopped)??;
+        // Damage at the very end of the log must not hand out offsets that a reader has seen already.
+        let detected = durable.store.detection_checkpoint()?;
+        let detected = detected.map_or(Offset(0), |checkpoint| checkpoint.offset);
+        durable
+            .wal
+            .skip_to(detected.max(durable.index.searcher().visible()))?;
+        durable.wal.start(tasks)?;
+        durable.index.start(tasks)?;
+        Ok(durable)
+    }
+
     fn open(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Self, Error> {
         let dir = &config.data_dir;
         let wal = Wal::open(dir, config.wal.clone(), clock.clone(), metrics.clone())?;
@@ -448,20 +458,72 @@ fn notifier(
     Ok(Notifier::new(parts, config.notify.clone())?)
 }
 
+fn intake(
+    config: &Config,
+    enricher: &Enricher,
+    redactor: &Arc<Redactor>,
+    wal: &Wal,
+    tasks: &Tasks,
+    metrics: &Arc<Metrics>,
+) -> Intake {
+    let options = &config.pipeline;
+    let pipeline = Pipeline::new(options, enricher.clone(), redactor.clone(), metrics.clone());
+    let (options, pipeline) = (options.clone(), Arc::new(pipeline));
+    Intake::new(
+        options,
+        pipeline,
+        wal.clone(),
+        tasks.clone(),
+        metrics.clone(),
+    )
+}
+
 /// From a door into the log, with a note of who sent.
 fn submit(
     store: &Store,
     clock: &Clock,
     intake: Intake,
+    pace: Pace,
 ) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
     let (store, clock) = (store.clone(), clock.clone());
     move |payload| {
-        let (intake, store, clock) = (intake.clone(), store.clone(), clock.clone());
+        let (intake, store, clock, pace) =
+            (intake.clone(), store.clone(), clock.clone(), pace.clone());
         Box::pin(async move {
+            pace.keep().await;
             let source = payload.source.clone();
             let ack = intake.submit(payload).await?;
             store.note_source(&source, ack.accepted, clock.now());
             Ok(ack)
         })
+    }
+}
+
+/// Slows doors down while index and rules are far behind: what they read is then still in memory, so that all
+/// three get more done than at full speed with the readers on the disk. Never refuses.
+#[derive(Clone)]
+struct Pace {
+    wal: Wal,
+    searcher: Searcher,
+    detector: Detector,
+    backlog_events_max: u64,
+    wait: Duration,
+}
+
+impl Pace {
+    async fn keep(&self) {
+        let mut left = self.wait;
+        while !left.is_zero() && self.is_behind() {
+            let nap = left.min(PACE_NAP);
+            tokio::time::sleep(nap).await;
+            left = left.saturating_sub(nap);
+        }
+    }
+
+    /// The index makes its segments in one piece: it may stand further back.
+    fn is_behind(&self) -> bool {
+        let end = self.wal.end().0;
+        end.saturating_sub(self.detector.seen().0) > self.backlog_events_max
+            || end.saturating_sub(self.searcher.visible().0) > self.backlog_events_max * 4
     }
 }

@@ -30,6 +30,10 @@ pub struct Options {
     pub in_flight_bytes_max: usize,
     /// How long a request waits for room before it is refused.
     pub hold_ms_max: u64,
+    /// Events that index and rules may be behind before doors slow down; the index may be four times as far.
+    pub backlog_events_max: u64,
+    /// How long a request is slowed down at most.
+    pub backlog_wait_ms_max: u64,
     /// What a refused sender is told to wait.
     pub retry_after_s: u32,
     /// Bodies up to this size are processed on the connection's own thread.
@@ -56,6 +60,8 @@ impl Default for Options {
         Self {
             in_flight_bytes_max: 64 << 20,
             hold_ms_max: 5_000,
+            backlog_events_max: 30_000,
+            backlog_wait_ms_max: 1_000,
             retry_after_s: 2,
             inline_bytes_max: 32 << 10,
             fields_max: bounds.fields_max,

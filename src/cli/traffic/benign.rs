@@ -79,14 +79,7 @@ impl Benign {
             .unwrap_or(&("GET", "/v1/users/me", "accounts", 0));
         let (user, ip) = user(random.rank(USERS));
         let path = route.replace("{id}", &(10_000 + random.rank(60_000)).to_string());
-        let status = match random.below(1_000) {
-            0..=2 => 500,
-            3..=9 => 404,
-            10..=13 => 400,
-            14..=15 if *service == "auth" => 401,
-            _ if *method == "POST" && *service != "auth" => 201,
-            _ => 200,
-        };
+        let status = status(random, method, service);
         let millis = 4.0
             + 40.0 * random.unit()
             + if random.percent(2) {
@@ -136,6 +129,17 @@ impl Benign {
         }
         self.waiting.push_back(base.line());
         self.waiting.make_contiguous().sort_by_key(|line| line.at);
+    }
+}
+
+fn status(random: &mut Random, method: &str, service: &str) -> u16 {
+    match random.below(1_000) {
+        0..=2 => 500,
+        3..=9 => 404,
+        10..=13 => 400,
+        14..=15 if service == "auth" => 401,
+        _ if method == "POST" && service != "auth" => 201,
+        _ => 200,
     }
 }
 

@@ -78,23 +78,7 @@ impl Load {
         } else {
             String::new()
         };
-        let status = match random.below(100) {
-            0..=1 => 500,
-            2..=4 => 404,
-            5 => 401,
-            6 => 400,
-            _ => 200,
-        };
-        let credential = match random.below(100) {
-            0..=6 => format!(
-                r#","headers":{{"authorization":"Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ{}.{}"}}"#,
-                random.token(90),
-                random.token(86)
-            ),
-            7..=9 => format!(r#","headers":{{"x-api-key":"{}"}}"#, random.token(40)),
-            10 => r#","note":"paid with 4111 1111 1111 1111 today""#.to_owned(),
-            _ => String::new(),
-        };
+        let (status, credential) = (status(random), credential(random));
         let request_id = random.uuid();
         let written = write!(
             to,
@@ -103,7 +87,7 @@ impl Load {
                 r#""level":"{}","request_id":"{}","trace_id":"{}","method":"{}","path":"{}{}{}","route":"{}","status":{},"#,
                 r#""latency_ms":{:.2},"bytes_in":{},"bytes_out":{},"src_ip":"{}.{}.{}.{}","user_id":"user-{:06}","#,
                 r#""tenant":"tenant-{:03}","api_key_id":"key_{:05}","user_agent":"{}","protocol":"HTTP/1.1","#,
-                r#""auth":{{"outcome":"{}","method":"bearer"}},"cache":"miss","upstream":"10.1.{}.{}:8080","retries":0,"#,
+                r#""auth":{{"outcome":"{}","method":"bearer"}},"cache":"miss","deployment":"blue-2026-11-20","upstream":"10.1.{}.{}:8080","retries":0,"#,
                 r#""message":"{} for tenant {}"{}}}"#
             ),
             self.now.to_rfc3339(),
@@ -140,5 +124,29 @@ impl Load {
         );
         debug_assert!(written.is_ok(), "writing to a vector cannot fail");
         request_id
+    }
+}
+
+fn status(random: &mut Random) -> u16 {
+    match random.below(100) {
+        0..=1 => 500,
+        2..=4 => 404,
+        5 => 401,
+        6 => 400,
+        _ => 200,
+    }
+}
+
+/// What some of the events carry and none may keep.
+fn credential(random: &mut Random) -> String {
+    match random.below(100) {
+        0..=6 => format!(
+            r#","headers":{{"authorization":"Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ{}.{}"}}"#,
+            random.token(90),
+            random.token(86)
+        ),
+        7..=9 => format!(r#","headers":{{"x-api-key":"{}"}}"#, random.token(40)),
+        10 => r#","note":"paid with 4111 1111 1111 1111 today""#.to_owned(),
+        _ => String::new(),
     }
 }

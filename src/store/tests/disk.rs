@@ -1,5 +1,5 @@
 //! A full disk. Needs a small file system of its own, so it is run by hand:
-//! `mount -t tmpfs -o size=4m tmpfs DIR && WARDLINE_SMALL_DISK=DIR cargo test -p wardline full_disk -- --ignored`
+//! `mount -t tmpfs -o size=4m tmpfs DIR && WARDLINE_SMALL_DISK=DIR cargo test -p wardline full_disk`
 
 use std::path::Path;
 
@@ -8,7 +8,6 @@ use crate::model::Offset;
 use crate::store::{Act, Checkpoint, Error, Options};
 
 #[test]
-#[ignore = "needs WARDLINE_SMALL_DISK, a file system of a few megabytes"]
 fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
     let Ok(small) = std::env::var("WARDLINE_SMALL_DISK") else {
         return;

@@ -13,7 +13,6 @@ const TABLES: [Table; 3] = [Table::Alerts, Table::Due, Table::Keys];
 
 /// Not a test: the child's part of the tests below.
 #[test]
-#[ignore = "run by the crash tests as their child"]
 fn writer() {
     let Ok(dir) = std::env::var("WARDLINE_CRASH_DIR") else {
         return;
@@ -54,7 +53,6 @@ pub(super) fn check(kind: Kind) {
             .args([
                 "store::engine::tests::crash::writer",
                 "--exact",
-                "--ignored",
                 "--nocapture",
             ])
             .env("WARDLINE_CRASH_DIR", dir.path())

@@ -17,7 +17,6 @@ fn value(number: u32) -> Vec<u8> {
 
 /// Not a test: the child's part of the test below. Leaves with 0 where all it read was right or refused.
 #[test]
-#[ignore = "run by the damage tests as their child"]
 fn reader() {
     let Ok(dir) = std::env::var("WARDLINE_DAMAGE_DIR") else {
         return;
@@ -110,7 +109,6 @@ fn run(kind: Kind, dir: &Path) -> (bool, String) {
         .args([
             "store::engine::tests::damage::reader",
             "--exact",
-            "--ignored",
             "--nocapture",
         ])
         .env("WARDLINE_DAMAGE_DIR", dir)
