@@ -142,23 +142,10 @@ impl App {
         enricher.start(&tasks).map_err(Error::Thread)?;
         let intake = intake(&config, &enricher, &redactor, &wal, &tasks, &metrics);
         let rules = detect::RulesHandle::load(&config.detect, metrics.clone())?;
-        let parts = detect::Parts {
-            wal: wal.clone(),
-            store: store.clone(),
-            rules: rules.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-        };
-        let detector = Detector::start(parts, config.detect.clone(), &tasks)?;
+        let detector = detector(&config, &wal, &store, &rules, &clock, (&metrics, &tasks))?;
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
-        let pace = Pace {
-            wal: wal.clone(),
-            searcher: index.searcher(),
-            detector: detector.clone(),
-            backlog_events_max: config.pipeline.backlog_events_max,
-            wait: Duration::from_millis(config.pipeline.backlog_wait_ms_max),
-        };
+        let pace = Pace::new(&config, &wal, &index, &detector);
         let submit = submit(&store, &clock, intake, pace);
         let place = ingest::file::Place {
             data: &config.data_dir,
@@ -359,7 +346,7 @@ impl Keeper {
         if let Err(error) = self.store.collect_inbox() {
             tracing::warn!(%error, "letters of the command line wait");
         }
-        if round % 20 != 0 {
+        if !round.is_multiple_of(20) {
             return;
         }
         self.flush();
@@ -458,6 +445,24 @@ fn notifier(
     Ok(Notifier::new(parts, config.notify.clone())?)
 }
 
+fn detector(
+    config: &Config,
+    wal: &Wal,
+    store: &Store,
+    rules: &detect::RulesHandle,
+    clock: &Clock,
+    (metrics, tasks): (&Arc<Metrics>, &Tasks),
+) -> Result<Detector, Error> {
+    let parts = detect::Parts {
+        wal: wal.clone(),
+        store: store.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    Ok(Detector::start(parts, config.detect.clone(), tasks)?)
+}
+
 fn intake(
     config: &Config,
     enricher: &Enricher,
@@ -511,6 +516,16 @@ struct Pace {
 }
 
 impl Pace {
+    fn new(config: &Config, wal: &Wal, index: &Index, detector: &Detector) -> Self {
+        Self {
+            wal: wal.clone(),
+            searcher: index.searcher(),
+            detector: detector.clone(),
+            backlog_events_max: config.pipeline.backlog_events_max,
+            wait: Duration::from_millis(config.pipeline.backlog_wait_ms_max),
+        }
+    }
+
     async fn keep(&self) {
         let mut left = self.wait;
         while !left.is_zero() && self.is_behind() {
