@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { allFields, facts, ids } from './overview';
+import { allFields, around, facts, ids } from './overview';
 
 const EVENT = {
   id: 'evt_1',
@@ -30,4 +30,13 @@ test('all fields are there, values apart', () => {
   const all = allFields(EVENT);
   expect(all).toHaveLength(Object.keys(EVENT).length);
   expect(all.find((entry) => entry.field === 'user.roles')?.values).toEqual(['a', 'b']);
+});
+
+test('what happened around an event is a search of half a minute each way', () => {
+  const links = around({ ...EVENT, 'user.id': 'u 1' });
+  expect(links.map((link) => link.name)).toEqual(['everything', 'same user']);
+  expect(links[1]?.address).toBe(
+    '/search?q=user.id:%22u+1%22&from=2026-11-21T11:59:30.000Z&to=2026-11-21T12:00:30.000Z&sel=evt_1',
+  );
+  expect(around({ id: 'x', '@timestamp': 'not a time' })).toEqual([]);
 });

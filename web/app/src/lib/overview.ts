@@ -1,7 +1,9 @@
 /** What of an event is worth seeing first, in groups. Pure. */
 
 import { display } from './hostile';
-import { span } from './time';
+import { address } from './address';
+import { filter } from './query';
+import { iso, millis, span } from './time';
 import type { EventRow } from './types';
 
 export interface Fact {
@@ -105,4 +107,23 @@ export function allFields(event: EventRow): { field: string; values: string[] }[
       values: Array.isArray(value) ? value.map(display) : [display(value)],
     }))
     .toSorted((a, b) => a.field.localeCompare(b.field));
+}
+
+const AROUND_MS = 30_000;
+
+/** Searches for what else happened at that time: the filters of the page are left behind. */
+export function around(event: EventRow): { name: string; address: string }[] {
+  const at = millis(event['@timestamp']);
+  if (Number.isNaN(at)) return [];
+  const range = { from: iso(at - AROUND_MS), to: iso(at + AROUND_MS), sel: event.id };
+  const same: [string, string][] = [
+    ['same service', 'service.name'],
+    ['same client', 'client.ip'],
+    ['same user', 'user.id'],
+  ];
+  const known = same.flatMap(([name, field]) => {
+    const value = display(event[field]);
+    return value ? [{ name, address: address('/search', { q: filter(field, value), ...range }) }] : [];
+  });
+  return [{ name: 'everything', address: address('/search', range) }, ...known];
 }

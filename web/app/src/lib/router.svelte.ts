@@ -1,5 +1,9 @@
 /** Addresses. All that a page shows is in its address, so that it can be sent to somebody. */
 
+import { address, type Values } from './address';
+
+export { address };
+
 interface Here {
   path: string;
   search: string;
@@ -12,18 +16,6 @@ function read(): void {
 }
 
 window.addEventListener('popstate', read);
-
-type Values = Record<string, string | number | null | undefined>;
-
-export function address(path: string, values: Values = {}): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined && value !== null && value !== '') search.set(name, String(value));
-  }
-  // readable addresses: these characters are safe in a query
-  const text = search.toString().replace(/%3A/g, ':').replace(/%2F/g, '/').replace(/%40/g, '@');
-  return text ? `${path}?${text}` : path;
-}
 
 export const route = {
   get path(): string {

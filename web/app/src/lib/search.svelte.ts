@@ -4,7 +4,7 @@ import { api, Problem } from './api';
 import { terms, without } from './query';
 import { app } from './state.svelte';
 import type { Range } from './time';
-import type { Aggregation, Bucket, EventRow, FieldInfo, Stats } from './types';
+import type { Aggregation, Alert, Bucket, EventRow, FieldInfo, Stats } from './types';
 
 export const FACETS = [
   'http.response.status_code',
@@ -43,6 +43,8 @@ export class Search {
   busy = $state(false);
   loadingOlder = $state(false);
   problem: unknown = $state.raw(null);
+  /** Alerts that are not closed, to mark them in the histogram. */
+  alerts: Alert[] = $state.raw([]);
   /** Set when nothing matched: what would match with one filter less. */
   loosened: Loosened[] = $state.raw([]);
   /** Set when nothing matched and there was no filter: the newest event there is. */
@@ -87,6 +89,7 @@ export class Search {
       const { complete_until: at, lag_events: lag = 0 } = found.stats;
       if (at) app.fresh = { lag, at };
       this.busy = false;
+      if (app.can('alerts')) void this.#markAlerts(signal);
       if (found.data.length > 0) await this.#countFacets(signal);
       else await this.#explainNothing(signal);
     } catch (error) {
@@ -131,6 +134,12 @@ export class Search {
     this.buckets = [];
     this.facets = {};
     this.#cursor = null;
+  }
+
+  async #markAlerts(signal: AbortSignal): Promise<void> {
+    const filter = { status: 'open,acknowledged', limit: 100 };
+    const found = await api.alerts(filter, signal).catch(() => null);
+    if (found) this.alerts = found.data;
   }
 
   async #countFacets(signal: AbortSignal): Promise<void> {
