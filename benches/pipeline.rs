@@ -29,7 +29,14 @@ fn body() -> String {
     let mut text = String::new();
     for n in 0..EVENTS {
         let (a, b, c) = (random(), random(), random());
-        let status = [200, 200, 200, 201, 404, 401, 403, 500][(a % 8) as usize];
+        let status = match a % 8 {
+            0..=2 => 200,
+            3 => 201,
+            4 => 404,
+            5 => 401,
+            6 => 403,
+            _ => 500,
+        };
         writeln!(
             text,
             concat!(

@@ -1,6 +1,5 @@
-//! JSON text in, the same text without its secrets out. One pass over the bytes, no tree: what is
-//! not secret is copied as it was written, with its room, its numbers, the order and the doubles of
-//! its keys.
+//! JSON text in, the same text without its secrets out, in one pass, without a tree: what is not secret
+//! is copied as it was written, with its room, its numbers, the order and the doubles of its keys.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const app = join(here, '../../web/app');
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 180_000;
 
 const PATTERNS = {
   url: /listening on (https?:\/\/\S+)/,

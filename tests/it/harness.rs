@@ -197,14 +197,6 @@ impl Server {
         reply.json()["data"].as_array().unwrap().clone()
     }
 
-    /// Searches until there are at least `count` hits; fails after ten seconds.
-    pub fn search_until(&self, query: &str, count: usize) -> Vec<Value> {
-        eventually(&format!("{count} hits of {query}"), || {
-            let hits = self.search(query);
-            (hits.len() >= count).then_some(hits)
-        })
-    }
-
     /// Waits until index and detection have seen everything that is in the log.
     pub fn settle(&self) {
         eventually("index and rules to catch up", || {

@@ -7,7 +7,8 @@
     clippy::string_slice,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "tests may fail loudly, and drive real processes in real time"
+    clippy::too_many_lines,
+    reason = "tests may fail loudly, drive real processes in real time, and read best in one piece"
 )]
 
 mod durability;

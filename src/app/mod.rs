@@ -1,5 +1,8 @@
 //! Wiring: build in floor order, run, drain in reverse. The file is the architecture.
 
+mod keeper;
+mod pace;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use crate::api::{self, State};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::detect::Detector;
-use crate::index::{Index, Searcher};
+use crate::index::Index;
 use crate::ingest::http::{Door, Submitting};
 use crate::metrics::Metrics;
 use crate::model::{Offset, Timestamp};
@@ -18,14 +21,13 @@ use crate::redact::{Redactor, TagKey};
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::wal::Wal;
+use keeper::Keeper;
+use pace::Pace;
+
 use crate::{detect, index, ingest, notify, pipeline, redact, store, wal};
 
 /// How long a drain may take before what is left is abandoned.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
-/// How often housekeeping looks around: letters from the command line, retention.
-const HOUSEKEEPING: Duration = Duration::from_millis(500);
-/// How long a door naps while the readers catch up.
-const PACE_NAP: Duration = Duration::from_millis(4);
 /// How long the first sign-in link is good for.
 const SETUP_MINUTES: u32 = 24 * 60;
 
@@ -314,58 +316,6 @@ impl App {
     }
 }
 
-/// Looks around now and then: letters of the command line, retention.
-struct Keeper {
-    store: Store,
-    wal: Wal,
-    index: Index,
-    detector: Detector,
-    clock: Clock,
-}
-
-impl Keeper {
-    async fn run(self, tasks: Tasks) {
-        let (keeper, mut shutdown) = (Arc::new(self), tasks.shutdown());
-        let mut round: u32 = 0;
-        loop {
-            tokio::select! {
-                () = shutdown.requested() => break,
-                () = tokio::time::sleep(HOUSEKEEPING) => {}
-            }
-            round = round.wrapping_add(1);
-            let keeper = keeper.clone();
-            if tasks.blocking(move || keeper.round(round)).await.is_none() {
-                tracing::error!("housekeeping failed and goes on");
-            }
-        }
-        keeper.flush();
-    }
-
-    /// One round; the slow parts every tenth second only.
-    fn round(&self, round: u32) {
-        if let Err(error) = self.store.collect_inbox() {
-            tracing::warn!(%error, "letters of the command line wait");
-        }
-        if !round.is_multiple_of(20) {
-            return;
-        }
-        self.flush();
-        let keep_from = self.detector.saved().min(self.index.searcher().visible());
-        if let Err(error) = self.wal.enforce_retention(self.clock.now(), keep_from) {
-            tracing::warn!(%error, "old segments of the log stay for now");
-        }
-        if let Err(error) = self.index.drop_before(self.wal.first()) {
-            tracing::warn!(%error, "old segments of the index stay for now");
-        }
-    }
-
-    fn flush(&self) {
-        if let Err(error) = self.store.flush_sources() {
-            tracing::warn!(%error, "counts of sources were not written");
-        }
-    }
-}
-
 /// What needs the disk.
 struct Durable {
     wal: Wal,
@@ -501,44 +451,5 @@ fn submit(
             store.note_source(&source, ack.accepted, clock.now());
             Ok(ack)
         })
-    }
-}
-
-/// Slows doors down while index and rules are far behind: what they read is then still in memory, so that all
-/// three get more done than at full speed with the readers on the disk. Never refuses.
-#[derive(Clone)]
-struct Pace {
-    wal: Wal,
-    searcher: Searcher,
-    detector: Detector,
-    backlog_events_max: u64,
-    wait: Duration,
-}
-
-impl Pace {
-    fn new(config: &Config, wal: &Wal, index: &Index, detector: &Detector) -> Self {
-        Self {
-            wal: wal.clone(),
-            searcher: index.searcher(),
-            detector: detector.clone(),
-            backlog_events_max: config.pipeline.backlog_events_max,
-            wait: Duration::from_millis(config.pipeline.backlog_wait_ms_max),
-        }
-    }
-
-    async fn keep(&self) {
-        let mut left = self.wait;
-        while !left.is_zero() && self.is_behind() {
-            let nap = left.min(PACE_NAP);
-            tokio::time::sleep(nap).await;
-            left = left.saturating_sub(nap);
-        }
-    }
-
-    /// The index makes its segments in one piece: it may stand further back.
-    fn is_behind(&self) -> bool {
-        let end = self.wal.end().0;
-        end.saturating_sub(self.detector.seen().0) > self.backlog_events_max
-            || end.saturating_sub(self.searcher.visible().0) > self.backlog_events_max * 4
     }
 }

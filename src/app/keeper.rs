@@ -1,0 +1,66 @@
+//! Housekeeping: letters of the command line, counts of sources, retention.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::detect::Detector;
+use crate::index::Index;
+use crate::store::Store;
+use crate::tasks::Tasks;
+use crate::wal::Wal;
+
+/// How often it looks around.
+const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+/// Looks around now and then: letters of the command line, retention.
+pub(super) struct Keeper {
+    pub(super) store: Store,
+    pub(super) wal: Wal,
+    pub(super) index: Index,
+    pub(super) detector: Detector,
+    pub(super) clock: Clock,
+}
+
+impl Keeper {
+    pub(super) async fn run(self, tasks: Tasks) {
+        let (keeper, mut shutdown) = (Arc::new(self), tasks.shutdown());
+        let mut round: u32 = 0;
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                () = tokio::time::sleep(HOUSEKEEPING) => {}
+            }
+            round = round.wrapping_add(1);
+            let keeper = keeper.clone();
+            if tasks.blocking(move || keeper.round(round)).await.is_none() {
+                tracing::error!("housekeeping failed and goes on");
+            }
+        }
+        keeper.flush();
+    }
+
+    /// One round; the slow parts every tenth second only.
+    fn round(&self, round: u32) {
+        if let Err(error) = self.store.collect_inbox() {
+            tracing::warn!(%error, "letters of the command line wait");
+        }
+        if !round.is_multiple_of(20) {
+            return;
+        }
+        self.flush();
+        let keep_from = self.detector.saved().min(self.index.searcher().visible());
+        if let Err(error) = self.wal.enforce_retention(self.clock.now(), keep_from) {
+            tracing::warn!(%error, "old segments of the log stay for now");
+        }
+        if let Err(error) = self.index.drop_before(self.wal.first()) {
+            tracing::warn!(%error, "old segments of the index stay for now");
+        }
+    }
+
+    fn flush(&self) {
+        if let Err(error) = self.store.flush_sources() {
+            tracing::warn!(%error, "counts of sources were not written");
+        }
+    }
+}
