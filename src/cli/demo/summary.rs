@@ -93,7 +93,7 @@ async fn look(client: &Client, planned: &[Attack], receiver: &Receiver) -> anyho
             alert: alerts
                 .iter()
                 .map(title)
-                .find(|title| title.contains(attack.seen_as)),
+                .find(|title| title.contains(attack.seen_as) && title.contains(attack.actor)),
         })
         .collect();
     let example_id = alerts.iter().find_map(|alert| {

@@ -11,6 +11,8 @@ pub struct Attack {
     pub name: &'static str,
     /// A piece of the title of the alert that should tell of it.
     pub seen_as: &'static str,
+    /// Whom that title should name.
+    pub actor: &'static str,
     /// Its lines in time order.
     pub lines: Vec<Line>,
 }
@@ -142,6 +144,7 @@ fn object_enumeration(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "one user walks through order ids",
         seen_as: "bject enumeration",
+        actor: "u-1023",
         lines,
     }
 }
@@ -171,6 +174,7 @@ fn path_enumeration(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "a scanner tries paths",
         seen_as: "ath enumeration",
+        actor: "45.83.64.19",
         lines,
     }
 }
@@ -195,6 +199,7 @@ fn user_enumeration(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "one address tries many user names",
         seen_as: "ser enumeration",
+        actor: "193.32.162.77",
         lines,
     }
 }
@@ -211,6 +216,7 @@ fn brute_force(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "one account's password is guessed",
         seen_as: "rute force",
+        actor: "u-1004",
         lines,
     }
 }
@@ -245,6 +251,7 @@ fn function_probe(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "a user without the role tries admin routes",
         seen_as: "uthorization failure",
+        actor: "u-1061",
         lines,
     }
 }
@@ -271,6 +278,7 @@ fn new_country(random: &mut Random, at: i64) -> Attack {
     Attack {
         name: "a known user signs in from a country never seen before",
         seen_as: "country",
+        actor: "u-1005",
         lines,
     }
 }

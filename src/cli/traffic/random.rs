@@ -46,9 +46,7 @@ impl Random {
     /// A rank below `bound` with a heavy tail: low ranks come far more often.
     pub fn rank(&mut self, bound: u64) -> u64 {
         let unit = self.unit();
-        self.below(
-            1 + (unit * unit * unit * f64::from(u32::try_from(bound).unwrap_or(u32::MAX))) as u64,
-        )
+        self.below(1 + (unit * unit * f64::from(u32::try_from(bound).unwrap_or(u32::MAX))) as u64)
     }
 
     /// `digits` lower-case hexadecimal digits.
