@@ -43,6 +43,12 @@ impl Evidence {
             self.correlation_ids.push(id.to_owned());
         }
     }
+
+    /// From newest first to oldest first.
+    pub(super) fn turn(&mut self) {
+        self.samples.reverse();
+        self.correlation_ids.reverse();
+    }
 }
 
 /// The change a finding makes to the alerts.

@@ -18,6 +18,8 @@ use crate::store::AlertChange;
 use crate::tasks::Shutdown;
 use crate::wal::{Frame, Reader};
 
+/// Frames read from the log for the evidence of one finding; what they do not hold is found by its search.
+const EVIDENCE_READS_MAX: usize = 4;
 /// How long one wait for new events is; shutdown and new rules are looked at in between.
 const WAIT: Duration = Duration::from_millis(100);
 /// Pause before the store or the log is tried again after a failure.
@@ -176,14 +178,17 @@ impl Worker {
             return;
         };
         let mut evidence = Evidence::default();
-        let mut other: Option<Frame> = None;
-        for offset in finding.events.iter().copied().map(Offset) {
+        let (mut other, mut reads): (Option<Frame>, usize) = (None, 0);
+        // Newest first: events that lie far apart in the log cost a frame each.
+        for offset in finding.events.iter().rev().copied().map(Offset) {
             let holds = |f: &&Frame| f.first() <= offset && offset < f.end();
             let held = Some(frame).filter(holds).or(other.as_ref().filter(holds));
             let read;
             let held = match held {
                 Some(held) => held,
+                None if reads == EVIDENCE_READS_MAX => break,
                 None => {
+                    reads += 1;
                     // Evidence that retention has deleted is not shown; that is no failure.
                     let Ok(Some(found)) = self.parts.wal.frame_at(offset) else {
                         continue;
@@ -197,6 +202,7 @@ impl Worker {
                 evidence.push(offset, &event);
             }
         }
+        evidence.turn();
         let revision = self
             .loaded
             .revisions

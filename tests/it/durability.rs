@@ -163,3 +163,82 @@ fn sigterm_drains_and_keeps_what_was_acknowledged() {
     server.settle();
     assert_eq!(server.search("drain").len(), 1);
 }
+
+/// A file system of its own, small enough to fill; unmounted at the end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(dir: &std::path::Path, megabytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(dir).unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(dir)
+            .output();
+        mounted
+            .is_ok_and(|done| done.status.success())
+            .then(|| Self(dir.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _left_to_the_system = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status()
+            .is_err();
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_503_and_service_comes_back_with_the_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&dir.path().join("disk"), 64) else {
+        eprintln!("skipped: this system does not let the tests mount a small file system");
+        return;
+    };
+    let filler = disk.0.join("filler");
+    std::fs::write(&filler, vec![0u8; 44 << 20]).unwrap();
+    let server = Server::start(&disk.0.join("data"));
+    let mut seed = 1u64;
+    let mut acked = 0usize;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{seed:016x}")
+    };
+    let refused = loop {
+        let long: String = (0..20).map(|_| noise()).collect::<Vec<_>>().join(" ");
+        let body: String = (0..500)
+            .map(|_| {
+                format!(
+                    "{}\n",
+                    json!({"message": format!("disk {} {long}", noise())})
+                )
+            })
+            .collect();
+        let reply = server.ingest("", body.as_bytes());
+        match reply.status {
+            200 => acked += 500,
+            _ => break reply,
+        }
+        assert!(acked < 2_000_000, "the disk never filled up");
+    };
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    std::fs::remove_file(&filler).unwrap();
+    eventually("the log to take events again", || {
+        (server.ingest("", b"{\"message\":\"roomagain\"}").status == 200).then_some(())
+    });
+    server.settle();
+    assert!(!server.search("roomagain").is_empty());
+    let ask = json!({"query": "disk", "from": "now-1d", "to": "now+1d", "limit": 1, "count": true});
+    let total = server.post("/api/v1/search", &ask).json()["stats"]["total"].clone();
+    let found = usize::try_from(total.as_u64().unwrap()).unwrap();
+    // What was refused may or may not be there; what was acknowledged is, once.
+    assert!(
+        (acked..=acked + 500).contains(&found),
+        "{found} found, {acked} acknowledged"
+    );
+    assert_eq!(server.stop(), Some(0));
+}
