@@ -6,6 +6,12 @@
 //! megabytes of the raw line per second, the best of five rounds; then the worst cases, at one size
 //! and at twice that size.
 
+#![expect(
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "a table of cases, printed from top to bottom"
+)]
+
 use std::io::Write;
 use std::time::Duration;
 

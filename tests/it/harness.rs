@@ -9,26 +9,26 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-pub const BIN: &str = env!("CARGO_BIN_EXE_wardline");
+pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_wardline");
 
 /// One answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name)
@@ -38,15 +38,15 @@ impl Reply {
 }
 
 /// A running server; killed without mercy when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub address: String,
-    pub key: String,
-    pub log: Arc<Mutex<String>>,
+    pub(crate) address: String,
+    pub(crate) key: String,
+    pub(crate) log: Arc<Mutex<String>>,
 }
 
 /// An API key with these scopes, made before or beside a running server.
-pub fn create_key(data_dir: &Path, scopes: &str) -> String {
+pub(crate) fn create_key(data_dir: &Path, scopes: &str) -> String {
     let made = Command::new(BIN)
         .args([
             "key",
@@ -71,12 +71,12 @@ pub fn create_key(data_dir: &Path, scopes: &str) -> String {
 }
 
 impl Server {
-    pub fn start(data_dir: &Path) -> Self {
+    pub(crate) fn start(data_dir: &Path) -> Self {
         Self::start_with(data_dir, "")
     }
 
     /// Starts with this configuration file's text.
-    pub fn start_with(data_dir: &Path, config: &str) -> Self {
+    pub(crate) fn start_with(data_dir: &Path, config: &str) -> Self {
         std::fs::create_dir_all(data_dir).unwrap();
         let key = create_key(data_dir, "admin");
         let file = data_dir.with_extension("toml");
@@ -92,7 +92,7 @@ impl Server {
         Self::spawn(command, key)
     }
 
-    pub fn spawn(mut command: Command, key: String) -> Self {
+    pub(crate) fn spawn(mut command: Command, key: String) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,17 +132,17 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, then waits; the exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         signal(self.pid(), "TERM");
         let watch = Instant::now();
         while watch.elapsed() < Duration::from_secs(60) {
@@ -154,11 +154,11 @@ impl Server {
         panic!("the server did not stop within 60 s");
     }
 
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.call("GET", path, &[], b"")
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
         self.call(
             "POST",
             path,
@@ -167,16 +167,22 @@ impl Server {
         )
     }
 
-    pub fn ingest(&self, query: &str, body: &[u8]) -> Reply {
+    pub(crate) fn ingest(&self, query: &str, body: &[u8]) -> Reply {
         self.call("POST", &format!("/api/v1/ingest{query}"), &[], body)
     }
 
-    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         self.try_call(method, path, headers, body)
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    pub fn try_call(
+    pub(crate) fn try_call(
         &self,
         method: &str,
         path: &str,
@@ -190,7 +196,7 @@ impl Server {
     }
 
     /// Events that match, oldest first, once the index has seen all that was acknowledged.
-    pub fn search(&self, query: &str) -> Vec<Value> {
+    pub(crate) fn search(&self, query: &str) -> Vec<Value> {
         let ask = json!({"query": query, "from": "now-3650d", "to": "now+3650d", "limit": 1000, "sort": "asc"});
         let reply = self.post("/api/v1/search", &ask);
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -198,7 +204,7 @@ impl Server {
     }
 
     /// Waits until index and detection have seen everything that is in the log.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         eventually("index and rules to catch up", || {
             let metrics = self.get("/metrics").text();
             let value = |name: &str| -> Option<f64> {
@@ -220,7 +226,7 @@ impl Drop for Server {
     }
 }
 
-pub fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill")
         .args([format!("-{name}"), pid.to_string()])
         .status()
@@ -229,7 +235,7 @@ pub fn signal(pid: u32, name: &str) {
 }
 
 /// Tries again until there is a result; fails after twenty seconds.
-pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let watch = Instant::now();
     loop {
         if let Some(found) = attempt() {
@@ -244,7 +250,7 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
 }
 
 /// One HTTP/1.1 exchange over a fresh connection.
-pub fn exchange(
+pub(crate) fn exchange(
     address: &str,
     method: &str,
     path: &str,
@@ -307,19 +313,19 @@ fn dechunk(mut rest: &[u8]) -> Vec<u8> {
 
 /// What a webhook endpoint saw.
 #[derive(Clone, Debug)]
-pub struct Received {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A webhook endpoint on loopback that answers each request with the next status of a script, then 200.
-pub struct Receiver {
-    pub url: String,
-    pub seen: Arc<Mutex<Vec<Received>>>,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    pub(crate) seen: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
-    pub fn start(script: &[u16]) -> Self {
+    pub(crate) fn start(script: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Received>>> = Arc::default();
@@ -336,7 +342,7 @@ impl Receiver {
         Self { url, seen }
     }
 
-    pub fn wait_for(&self, count: usize) -> Vec<Received> {
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} deliveries"), || {
             let seen = self.seen.lock().unwrap();
             (seen.len() >= count).then(|| seen.clone())
@@ -345,7 +351,7 @@ impl Receiver {
 }
 
 impl Received {
-    pub fn header(&self, name: &str) -> String {
+    pub(crate) fn header(&self, name: &str) -> String {
         let found = self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name)
@@ -354,7 +360,7 @@ impl Received {
         found.unwrap_or_default()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }

@@ -1,11 +1,9 @@
 //! The one integration binary. `tidy` reads the source; the others run the whole program.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     clippy::too_many_lines,
     reason = "tests may fail loudly, drive real processes in real time, and read best in one piece"
