@@ -62,7 +62,7 @@ pub enum Error {
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
     /// The listener.
-    #[error("{0}")]
+    #[error(transparent)]
     Serve(#[from] api::serve::Error),
     /// Work on the pool was lost.
     #[error("the server is stopping")]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, logging, output};
 use crate::app::App;
@@ -84,6 +85,16 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
+    let problems = crate::app::problems(&config);
+    if !problems.is_empty() {
+        for problem in &problems {
+            output::tell(&format!("error: {problem}"));
+        }
+        return Ok(Exit::Invalid);
+    }
+    // Before anybody is told that we listen: until then these signals would end the process.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let running = start(config).await?;
     if running.app.is_first_run() {
         output::emit(&format!(
@@ -91,10 +102,10 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
             running.sign_in_link().await?
         ))?;
     }
-    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
         tokio::select! {
-            stopped = stop_requested() => { stopped?; break; }
+            _ = terminate.recv() => break,
+            interrupted = tokio::signal::ctrl_c() => { interrupted?; break; }
             _ = hangup.recv() => reload(&serve, &running).await,
         }
     }
@@ -113,7 +124,7 @@ async fn reload(serve: &Serve, running: &Running) {
 
 /// Resolves on Ctrl-C or SIGTERM.
 pub(super) async fn stop_requested() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
