@@ -5,9 +5,8 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 
-use tantivy::columnar::{ColumnType, ColumnarWriter};
-
 use super::Error;
+use super::column::{self, Gather};
 use super::files::{Draft, Entry, FileMeta, FileWriter};
 use super::postings::SLICE_DOCS;
 use super::query::free_text;
@@ -24,14 +23,17 @@ use crate::redact::CleanEvent;
 /// Longest text a dictionary column takes; longer ones are found by reading the event.
 pub(super) const KEYWORD_BYTES_MAX: usize = 512;
 
+/// Places of the columns that are no fields, in the order of [`column_names`].
+const TIME_AT: usize = Field::ALL.len();
+const SHAPE_AT: usize = TIME_AT + 1;
+const ODD_AT: usize = TIME_AT + 2;
+
 /// A segment in the making.
 pub(super) struct Builder {
-    columns: ColumnarWriter,
+    columns: Gather,
     words: words::Builder,
     ids: ids::Builder,
     shapes: Shapes,
-    /// Number columns that have their type.
-    typed: Vec<bool>,
     first: Offset,
     next: Offset,
     count: u32,
@@ -44,14 +46,11 @@ pub(super) struct Builder {
 impl Builder {
     /// An empty segment that covers offsets from `first`.
     pub(super) fn new(first: Offset) -> Self {
-        let mut columns = ColumnarWriter::default();
-        columns.record_column_type(TIME, ColumnType::U64, false);
         Self {
-            columns,
+            columns: Gather::default(),
             words: words::Builder::default(),
             ids: ids::Builder::default(),
             shapes: Shapes::default(),
-            typed: vec![false; Field::ALL.len()],
             first,
             next: first,
             count: 0,
@@ -79,7 +78,7 @@ impl Builder {
 
     /// About how many bytes of memory are held.
     pub(super) fn bytes(&self) -> usize {
-        self.columns.mem_usage() + self.words.bytes() + self.ids.bytes()
+        self.columns.bytes() + self.words.bytes() + self.ids.bytes()
     }
 
     /// UTC day of receipt of the first event.
@@ -104,8 +103,10 @@ impl Builder {
         let received = event.received.0;
         self.received = (received.min(self.received.0), received.max(self.received.1));
         self.columns
-            .record_numerical(doc, TIME, time_to_column(millis));
-        self.columns.record_str(doc, SHAPE, self.shapes.of(event));
+            .number(TIME_AT, TIME, doc, time_to_column(millis));
+        let shape = self.shapes.of(event).as_bytes();
+        self.columns
+            .term(SHAPE_AT, SHAPE, column::Kind::Text, doc, shape);
         // Words of the message first: those from elsewhere are kept only where it has not the same.
         for place in [Place::Message, Place::Elsewhere] {
             for (name, value) in event.fields() {
@@ -129,23 +130,25 @@ impl Builder {
         let Some(text) = text_of(value) else {
             return;
         };
+        let (at, name) = (usize::from(field.code()), field.name());
         match field.kind() {
             Kind::Keyword if text.len() <= KEYWORD_BYTES_MAX => {
-                self.columns.record_str(doc, field.name(), text);
+                let kind = column::Kind::Text;
+                self.columns.term(at, name, kind, doc, text.as_bytes());
             }
             Kind::Int => match text.parse::<u64>() {
-                Ok(number) => {
-                    self.type_once(field);
-                    self.columns.record_numerical(doc, field.name(), number);
-                }
+                Ok(number) => self.columns.number(at, name, doc, number),
                 Err(_) => self.odd(doc, field),
             },
             Kind::Ip => match text.parse::<IpAddr>() {
-                Ok(IpAddr::V4(ip)) => {
-                    let ip = ip.to_ipv6_mapped();
-                    self.columns.record_ip_addr(doc, field.name(), ip);
+                Ok(ip) => {
+                    let ip = match ip {
+                        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                        IpAddr::V6(ip) => ip,
+                    };
+                    let kind = column::Kind::Address;
+                    self.columns.term(at, name, kind, doc, &ip.octets());
                 }
-                Ok(IpAddr::V6(ip)) => self.columns.record_ip_addr(doc, field.name(), ip),
                 Err(_) => self.odd(doc, field),
             },
             Kind::Keyword => self.odd(doc, field),
@@ -154,21 +157,9 @@ impl Builder {
         }
     }
 
-    /// Number columns take the type of their values unless told: all of ours are `u64`.
-    fn type_once(&mut self, field: Field) {
-        if let Some(typed) = self.typed.get_mut(usize::from(field.code()))
-            && !*typed
-        {
-            *typed = true;
-            self.columns
-                .record_column_type(field.name(), ColumnType::U64, false);
-        }
-    }
-
     fn odd(&mut self, doc: u32, field: Field) {
-        self.columns.record_column_type(ODD, ColumnType::U64, false);
-        self.columns
-            .record_numerical(doc, ODD, u64::from(field.code()));
+        let code = u64::from(field.code());
+        self.columns.number(ODD_AT, ODD, doc, code);
     }
 
     fn text(&mut self, doc: u32, text: &str, place: Place) {
@@ -180,16 +171,14 @@ impl Builder {
     }
 
     /// Writes the segment and gives it its name.
-    pub(super) fn finish(mut self, root: &Path) -> Result<Entry, Error> {
+    pub(super) fn finish(self, root: &Path) -> Result<Entry, Error> {
         let day = self.day().unwrap_or(0);
         let range = self.first.0..self.next.0;
         let draft = Draft::create(root, day, range.clone())?;
         let mut files = HashMap::new();
         write(&draft, COLUMNS, &mut files, |to| {
-            self.columns.serialize(self.count, None, to)
+            self.columns.write(self.count, to)
         })?;
-        // Freed before the next file is made: memory is bounded by what one of them takes.
-        drop(self.columns);
         let words = self.words;
         write(&draft, WORDS, &mut files, |to| words.write(to))?;
         let ids = self.ids;

@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use tantivy::columnar::{ColumnarReader, MergeRowOrder, StackMergeOrder, merge_columnar};
-
 use super::build::{publish, write};
+use super::column::{self, Columns};
 use super::files::{Draft, Entry};
 use super::postings::SLICE_DOCS;
-use super::scan::each_value;
-use super::segment::{COLUMNS, IDS, Meta, SCHEMA_VERSION, Segment, WORDS, time_from_column};
+use super::segment::{
+    COLUMNS, IDS, Meta, SCHEMA_VERSION, Segment, WORDS, column_names, time_from_column,
+};
 use super::{Error, Options, ids, words};
 
 /// Documents of the largest segment the id table can address.
@@ -116,10 +116,9 @@ pub(super) fn merge(parts: &[Arc<Segment>], root: &Path) -> Result<Entry, Error>
     let range = first.meta().first..last.meta().end;
     let draft = Draft::create(root, first.meta().day, range.clone())?;
     let mut files = HashMap::new();
-    let readers: Vec<&ColumnarReader> = parts.iter().map(|part| part.columns()).collect();
+    let columns: Vec<&Columns> = parts.iter().map(|part| part.columns()).collect();
     write(&draft, COLUMNS, &mut files, |to| {
-        let order = MergeRowOrder::Stack(StackMergeOrder::stack(&readers));
-        merge_columnar(&readers, &[], order, to)
+        column::merge(&columns, column_names(), to)
     })?;
     let with_words: Vec<_> = parts
         .iter()
@@ -155,7 +154,7 @@ fn slices(parts: &[Arc<Segment>]) -> Vec<(i64, i64)> {
     let mut slices: Vec<(i64, i64)> = Vec::new();
     let mut doc = 0u32;
     for part in parts {
-        each_value(part.time(), 0..part.count(), |_, value| {
+        part.time().each(0..part.count(), |_, value| {
             let millis = time_from_column(value);
             match slices.last_mut() {
                 Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {

@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod build;
+mod column;
 mod cursor;
 mod docs;
 mod fetch;

@@ -1,16 +1,14 @@
 //! A query for one segment: names and texts resolved to columns, ordinals, lists and documents, once for all its slices.
 
 use std::io;
-use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 
-use tantivy::columnar::Column;
-
+use super::column::{Column, Values};
 use super::docs::{Docs, Verdict, set};
 use super::ids::hash;
 use super::query::{Condition, Glob, Literal, Name, Node, Phrase, Query, Test};
 use super::scan::{Filter, Ords, addresses, numbers, ordinals, scan, terms};
-use super::segment::{Segment, Values, time_to_column};
+use super::segment::{Segment, time_to_column};
 use super::shape::{has_ext, has_field};
 use super::text::{Shape, Token, equal, tokens};
 use super::words::{List, Place};
@@ -30,13 +28,11 @@ pub(super) enum Plan {
     /// At most this: the event has to be read.
     Unsure(Box<Plan>),
     /// Documents with one of these ordinals.
-    Ords(Column<u64>, Ords),
+    Ords(Column, Ords),
     /// Documents with a number in a range.
-    Numbers(Column<u64>, RangeInclusive<u64>),
+    Numbers(Column, RangeInclusive<u64>),
     /// Documents with a number whose digits fit.
-    Digits(Column<u64>, Glob),
-    /// Documents with an address in a range.
-    Addresses(Column<Ipv6Addr>, RangeInclusive<Ipv6Addr>),
+    Digits(Column, Glob),
     /// Documents that stand in one of these lists of words.
     Lists(Vec<List>),
     /// These documents, in order.
@@ -127,9 +123,9 @@ impl<'s> Planner<'s> {
         match (field.kind(), test, values) {
             (Kind::Keyword, test, Some(Values::Text(column))) => {
                 let filter = match test {
-                    Test::Text(literal) => Filter::whole(&literal.folded),
+                    Test::Text(literal) => Filter::Whole(&literal.folded),
                     Test::Like(glob) => return self.keyword_like(field, glob),
-                    _ => Filter::all(),
+                    _ => Filter::All,
                 };
                 let ords = terms(column, filter, |term| match test {
                     Test::Text(literal) => equal(&literal.folded, term),
@@ -152,7 +148,13 @@ impl<'s> Planner<'s> {
             }
             (Kind::Int, Test::Like(_), _) => self.odd(field),
             (Kind::Ip, Test::Ip(range), Some(Values::Address(column))) => {
-                Ok(Plan::Addresses(column.clone(), range.clone()))
+                let ords = addresses(column, range);
+                Ok(match ords.end.checked_sub(1) {
+                    Some(last) if ords.start <= last => {
+                        Plan::Ords(column.ords().clone(), Ords::Run(ords.start..=last))
+                    }
+                    _ => Plan::Sure(false),
+                })
             }
             (Kind::Int, Test::Int(_), _) | (Kind::Ip, Test::Ip(_), _) => Ok(Plan::Sure(false)),
             (Kind::Text, Test::Text(literal), _)
@@ -176,7 +178,7 @@ impl<'s> Planner<'s> {
             return self.odd(field);
         };
         let prefix = glob.prefix();
-        let ords = terms(column, Filter::prefix(&prefix), |term| glob.matches(term))?;
+        let ords = terms(column, Filter::Prefix(&prefix), |term| glob.matches(term))?;
         Ok(or(vec![Plan::ords(column.ords(), &ords), self.odd(field)?]))
     }
 
@@ -198,7 +200,7 @@ impl<'s> Planner<'s> {
         };
         let mut unknown = Vec::new();
         let mut at = 0u64;
-        let known = terms(column, Filter::all(), |shape| {
+        let known = terms(column, Filter::All, |shape| {
             let has = match name {
                 Name::Known(field) => has_field(shape, *field),
                 Name::Ext(name) => has_ext(shape, name),
@@ -209,7 +211,7 @@ impl<'s> Planner<'s> {
             at += 1;
             has == Some(true)
         })?;
-        if known.len() == column.num_terms() {
+        if u32::try_from(known.len()) == Ok(column.dictionary().count()) {
             return Ok(Plan::Sure(true));
         }
         let unknown = unsure(Plan::ords(column.ords(), &unknown));
@@ -356,7 +358,7 @@ impl Plan {
         }
     }
 
-    fn ords(column: &Column<u64>, ords: &[u64]) -> Self {
+    fn ords(column: &Column, ords: &[u64]) -> Self {
         match Ords::new(ords) {
             Some(ords) => Self::Ords(column.clone(), ords),
             None => Self::Sure(false),
@@ -371,9 +373,8 @@ impl Plan {
             Self::Lists(_) => 2,
             Self::Ords(..) => 3,
             Self::Numbers(..) => 4,
-            Self::Addresses(..) => 5,
-            Self::Digits(..) => 6,
-            Self::And(_) | Self::Or(_) => 7,
+            Self::Digits(..) => 5,
+            Self::And(_) | Self::Or(_) => 6,
             Self::Not(plan) | Self::Unsure(plan) => plan.cost(),
         }
     }
@@ -415,7 +416,6 @@ impl Plan {
                         .or_insert_with(|| glob.matches(&value.to_string()))
                 })
             }
-            Self::Addresses(column, range) => addresses(column, docs, range),
             Self::Lists(lists) => {
                 let mut bits = Docs::zeros(len);
                 for list in lists {

@@ -83,7 +83,7 @@ impl Postings {
     }
 }
 
-fn leb128(to: &mut Vec<u8>, mut value: u32) {
+pub(super) fn leb128(to: &mut Vec<u8>, mut value: u32) {
     while value >= 0x80 {
         let [low, ..] = value.to_le_bytes();
         to.push(low | 0x80);
@@ -93,7 +93,7 @@ fn leb128(to: &mut Vec<u8>, mut value: u32) {
     to.push(low);
 }
 
-fn read_leb128(bytes: &mut &[u8]) -> Option<u32> {
+pub(super) fn read_leb128(bytes: &mut &[u8]) -> Option<u32> {
     let mut value = 0u32;
     for shift in (0..35).step_by(7) {
         let (byte, rest) = bytes.split_first()?;

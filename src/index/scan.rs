@@ -1,111 +1,63 @@
-//! Loops over columns: half a nanosecond per value where the column is dense.
+//! Loops over columns and walks through dictionaries.
 
 use std::io;
 use std::net::Ipv6Addr;
 use std::ops::{Range, RangeInclusive};
 
-use tantivy::columnar::{Column, ColumnIndex, StrColumn};
-use tantivy_fst::Automaton;
-
+use super::column::{Column, Terms};
 use super::docs::{Docs, set};
-
-/// Values decoded at a time.
-const BLOCK: usize = 512;
-
-/// Hands out the values of rows in blocks.
-pub(super) fn each_value(column: &Column<u64>, rows: Range<u32>, mut found: impl FnMut(u32, u64)) {
-    let mut buffer = [0u64; BLOCK];
-    let mut start = rows.start;
-    while start < rows.end {
-        let length = usize::try_from(rows.end - start)
-            .unwrap_or(BLOCK)
-            .min(BLOCK);
-        let Some(block) = buffer.get_mut(..length) else {
-            return;
-        };
-        column.values.get_range(u64::from(start), block);
-        for (row, value) in (start..).zip(block.iter()) {
-            found(row, *value);
-        }
-        start = start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
-    }
-}
+use super::text::{equal, starts_with};
 
 /// Documents of a range with a value that is accepted, as positions in the range.
-pub(super) fn scan(column: &Column<u64>, docs: Range<u32>, accept: impl Fn(u64) -> bool) -> Docs {
-    let mut bits = Docs::zeros(docs.end - docs.start);
-    match &column.index {
-        ColumnIndex::Empty { .. } => return Docs::None,
-        ColumnIndex::Full => {
-            let start = docs.start;
-            let mut buffer = [0u64; BLOCK];
-            let mut at = docs.start;
-            while at < docs.end {
-                let length = usize::try_from(docs.end - at).unwrap_or(BLOCK).min(BLOCK);
-                let Some(block) = buffer.get_mut(..length) else {
-                    break;
-                };
-                column.values.get_range(u64::from(at), block);
-                let first = usize::try_from((at - start) / 64).unwrap_or(usize::MAX);
-                // Blocks are whole words of bits: the loop has no branches.
-                for (word, values) in bits.iter_mut().skip(first).zip(block.chunks(64)) {
-                    for (bit, value) in values.iter().enumerate() {
-                        *word |= u64::from(accept(*value)) << bit;
-                    }
+pub(super) fn scan(column: &Column, docs: Range<u32>, accept: impl Fn(u64) -> bool) -> Docs {
+    let start = docs.start;
+    let mut bits = Docs::zeros(docs.end - start);
+    if column.is_full() && start.is_multiple_of(64) {
+        column.blocks(docs, |first, values| {
+            // Blocks begin and end between words of bits: the loop has no branches.
+            let first = usize::try_from((first - start) / 64).unwrap_or(usize::MAX);
+            for (word, values) in bits.iter_mut().skip(first).zip(values.chunks(64)) {
+                for (bit, value) in values.iter().enumerate() {
+                    *word |= u64::from(accept(*value)) << bit;
                 }
-                at = at.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
             }
-        }
-        index => {
-            let mut rows = Vec::new();
-            each_value(
-                column,
-                index.docid_range_to_rowids(docs.clone()),
-                |row, value| {
-                    if accept(value) {
-                        rows.push(row);
-                    }
-                },
-            );
-            index.select_batch_in_place(docs.start, &mut rows);
-            for doc in rows {
-                set(&mut bits, doc - docs.start);
+        });
+    } else {
+        column.each(docs, |doc, value| {
+            if accept(value) {
+                set(&mut bits, doc - start);
             }
-        }
+        });
     }
     Docs::from_bits(bits)
 }
 
 /// Documents of a range with a number in a range.
-pub(super) fn numbers(column: &Column<u64>, docs: Range<u32>, range: &RangeInclusive<u64>) -> Docs {
+pub(super) fn numbers(column: &Column, docs: Range<u32>, range: &RangeInclusive<u64>) -> Docs {
     let (low, high) = (*range.start(), *range.end());
-    let (min, max) = (column.min_value(), column.max_value());
+    let (min, max) = (column.min(), column.max());
     if low > high || high < min || low > max {
         return Docs::None;
     }
-    if low <= min && max <= high && matches!(column.index, ColumnIndex::Full) {
+    if low <= min && max <= high && column.is_full() {
         return Docs::All;
     }
     let width = high - low;
     scan(column, docs, |value| value.wrapping_sub(low) <= width)
 }
 
-/// Documents of a range with an address in a range.
-pub(super) fn addresses(
-    column: &Column<Ipv6Addr>,
-    docs: Range<u32>,
-    range: &RangeInclusive<Ipv6Addr>,
-) -> Docs {
-    if *range.end() < column.min_value() || *range.start() > column.max_value() {
-        return Docs::None;
+/// Ordinals of the addresses of a range.
+pub(super) fn addresses(column: &Terms, range: &RangeInclusive<Ipv6Addr>) -> Range<u64> {
+    let dictionary = column.dictionary();
+    let from = dictionary.seek(&range.start().octets());
+    let mut to = from;
+    if range.start() <= range.end() {
+        let behind = range.end().to_bits().checked_add(1);
+        to = behind.map_or(dictionary.count(), |behind| {
+            dictionary.seek(&behind.to_be_bytes())
+        });
     }
-    let mut found = Vec::new();
-    column.get_docids_for_value_range(range.clone(), docs.clone(), &mut found);
-    let mut bits = Docs::zeros(docs.end - docs.start);
-    for doc in found {
-        set(&mut bits, doc - docs.start);
-    }
-    Docs::from_bits(bits)
+    u64::from(from)..u64::from(to)
 }
 
 /// A set of dictionary ordinals.
@@ -134,7 +86,7 @@ impl Ords {
 }
 
 /// Documents of a range with an ordinal of the set.
-pub(super) fn ordinals(column: &Column<u64>, docs: Range<u32>, ords: &Ords) -> Docs {
+pub(super) fn ordinals(column: &Column, docs: Range<u32>, ords: &Ords) -> Docs {
     match ords {
         Ords::Run(range) => numbers(column, docs, range),
         Ords::Set(bits) => scan(column, docs, |ord| {
@@ -147,103 +99,69 @@ pub(super) fn ordinals(column: &Column<u64>, docs: Range<u32>, ords: &Ords) -> D
 }
 
 /// Ordinals of the terms that are accepted, in order.
+///
+/// # Errors
+/// Where the dictionary is damaged.
 pub(super) fn terms(
-    column: &StrColumn,
+    column: &Terms,
     filter: Filter<'_>,
     mut accept: impl FnMut(&str) -> bool,
 ) -> io::Result<Vec<u64>> {
     let mut ords = Vec::new();
-    let mut stream = column.dictionary().search(filter).into_stream()?;
-    while stream.advance() {
-        let is_accepted = std::str::from_utf8(stream.key()).is_ok_and(&mut accept);
-        if is_accepted {
-            ords.push(stream.term_ord());
+    let dictionary = column.dictionary();
+    let from = match filter {
+        Filter::All => 0,
+        Filter::Prefix(text) | Filter::Whole(text) => dictionary.seek(text.as_bytes()),
+    };
+    let is_whole = dictionary.each(from, |ord, term| {
+        let Ok(term) = std::str::from_utf8(term) else {
+            return false;
+        };
+        let is_inside = match filter {
+            Filter::All => true,
+            Filter::Prefix(prefix) => starts_with(prefix, term),
+            Filter::Whole(text) => equal(text, term),
+        };
+        if is_inside && accept(term) {
+            ords.push(u64::from(ord));
         }
+        is_inside
+    });
+    if is_whole {
+        Ok(ords)
+    } else {
+        Err(io::Error::from(io::ErrorKind::InvalidData))
     }
-    Ok(ords)
 }
 
-/// Which part of a dictionary is walked: terms that start with, or are, an ASCII text in any case. Lets the dictionary skip
-/// whole blocks.
+/// Which part of a dictionary is walked. The texts are folded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filter<'a> {
-    ascii: &'a str,
-    is_whole: bool,
-}
-
-impl<'a> Filter<'a> {
+pub(super) enum Filter<'a> {
     /// Every term.
-    pub(super) fn all() -> Self {
-        Self::prefix("")
-    }
-
-    /// Terms that start like this; all terms where it is not ASCII from its start.
-    pub(super) fn prefix(text: &'a str) -> Self {
-        let end = text
-            .bytes()
-            .position(|byte| !byte.is_ascii())
-            .unwrap_or(text.len());
-        Self {
-            ascii: text.get(..end).unwrap_or_default(),
-            is_whole: false,
-        }
-    }
-
-    /// Terms that are this in any case; a superset where it is not ASCII.
-    pub(super) fn whole(text: &'a str) -> Self {
-        Self {
-            is_whole: text.is_ascii(),
-            ..Self::prefix(text)
-        }
-    }
-}
-
-impl Automaton for Filter<'_> {
-    /// Bytes that fit so far; `None` when one did not.
-    type State = Option<usize>;
-
-    fn start(&self) -> Self::State {
-        Some(0)
-    }
-
-    fn is_match(&self, state: &Self::State) -> bool {
-        *state == Some(self.ascii.len())
-    }
-
-    fn can_match(&self, state: &Self::State) -> bool {
-        state.is_some()
-    }
-
-    fn will_always_match(&self, state: &Self::State) -> bool {
-        !self.is_whole && self.is_match(state)
-    }
-
-    fn accept(&self, state: &Self::State, byte: u8) -> Self::State {
-        let at = (*state)?;
-        match self.ascii.as_bytes().get(at) {
-            Some(wanted) if wanted.eq_ignore_ascii_case(&byte) => Some(at + 1),
-            None if !self.is_whole => Some(at),
-            _ => None,
-        }
-    }
+    All,
+    /// Terms that start like this in any case.
+    Prefix(&'a str),
+    /// Terms that are this in any case.
+    Whole(&'a str),
 }
 
 #[cfg(test)]
 mod tests {
-    use tantivy::columnar::{ColumnType, ColumnarReader, ColumnarWriter, DynamicColumn};
-
-    use super::super::text::{equal, fold};
+    use super::super::column::{Columns, Gather, Kind, Values};
+    use super::super::text::fold;
     use super::*;
+
+    use tantivy::directory::OwnedBytes;
 
     const DOCS: u32 = 12_000;
 
-    fn open(fill: impl FnOnce(&mut ColumnarWriter)) -> DynamicColumn {
-        let mut writer = ColumnarWriter::default();
-        fill(&mut writer);
+    fn open(fill: impl FnOnce(&mut Gather)) -> Values {
+        let mut gather = Gather::default();
+        fill(&mut gather);
         let mut bytes = Vec::new();
-        writer.serialize(DOCS, None, &mut bytes).unwrap();
-        let reader = ColumnarReader::open(bytes).unwrap();
-        reader.read_columns("c").unwrap()[0].open().unwrap()
+        gather.write(DOCS, &mut bytes).unwrap();
+        let columns = Columns::open(OwnedBytes::new(bytes), DOCS).unwrap();
+        columns.get("c").unwrap().unwrap()
     }
 
     fn user(doc: u32) -> String {
@@ -257,28 +175,26 @@ mod tests {
 
     #[test]
     fn large_dictionaries_find_any_case_and_the_right_ordinal() {
-        let DynamicColumn::Str(column) = open(|writer| {
-            (0..DOCS).for_each(|doc| writer.record_str(doc, "c", &user(doc)));
+        let Values::Text(column) = open(|gather| {
+            (0..DOCS).for_each(|doc| gather.term(3, "c", Kind::Text, doc, user(doc).as_bytes()));
         }) else {
             panic!("no text column");
         };
         let check = |filter: Filter<'_>, accept: &dyn Fn(&str) -> bool, wanted: &str| {
-            let mut found = Vec::new();
-            for ord in terms(&column, filter, accept).unwrap() {
-                let mut term = String::new();
-                assert!(column.ord_to_str(ord, &mut term).unwrap());
-                found.push(term);
-            }
-            let mut expected: Vec<String> =
-                (0..DOCS).map(user).filter(|user| accept(user)).collect();
-            expected.sort();
-            expected.dedup();
-            assert!(
-                found == expected,
-                "{wanted}: {} of {}",
-                found.len(),
-                expected.len()
-            );
+            let found: std::collections::BTreeSet<String> = terms(&column, filter, |_| true)
+                .unwrap()
+                .into_iter()
+                .map(|ord| {
+                    column
+                        .dictionary()
+                        .get(u32::try_from(ord).unwrap())
+                        .unwrap()
+                })
+                .map(|term| String::from_utf8(term).unwrap())
+                .collect();
+            let all = (0..DOCS).map(user);
+            let expected = all.filter(|user| accept(user)).collect();
+            assert!(found == expected, "{wanted}: {} found", found.len());
         };
         for wanted in [
             "user-00000",
@@ -290,12 +206,65 @@ mod tests {
             "ünal",
         ] {
             let folded = fold(wanted);
-            check(Filter::whole(&folded), &|term| equal(&folded, term), wanted);
+            check(Filter::Whole(&folded), &|term| equal(&folded, term), wanted);
             check(
-                Filter::prefix(&folded),
+                Filter::Prefix(&folded),
                 &|term| fold(term).starts_with(&folded),
                 wanted,
             );
+        }
+        check(Filter::All, &|_| true, "all");
+    }
+
+    #[test]
+    fn ordinals_lead_to_the_documents_with_the_term() {
+        let Values::Text(column) = open(|gather| {
+            (0..DOCS).for_each(|doc| gather.term(0, "c", Kind::Text, doc, user(doc).as_bytes()));
+        }) else {
+            panic!("no text column");
+        };
+        let ords = terms(&column, Filter::Whole("user-07919"), |_| true).unwrap();
+        let docs = ordinals(column.ords(), 0..DOCS, &Ords::new(&ords).unwrap());
+        let mut found = vec![];
+        docs.each(DOCS, |at| found.push(at));
+        let is_wanted = |doc: &u32| user(*doc).eq_ignore_ascii_case("user-07919");
+        assert_eq!(found, (0..DOCS).filter(is_wanted).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn addresses_are_found_by_range() {
+        let address = |doc: u32| {
+            if doc.is_multiple_of(7) {
+                Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(doc))
+            } else {
+                std::net::Ipv4Addr::from_bits(0x0a00_0000 + doc).to_ipv6_mapped()
+            }
+        };
+        let Values::Address(column) = open(|gather| {
+            (0..DOCS).for_each(|doc| {
+                gather.term(0, "c", Kind::Address, doc, &address(doc).octets());
+            });
+        }) else {
+            panic!("no address column");
+        };
+        for range in [
+            address(1)..=address(1),
+            address(1)..=address(300),
+            address(7)..=address(7_000),
+            Ipv6Addr::UNSPECIFIED..=Ipv6Addr::from_bits(u128::MAX),
+            address(9)..=address(8),
+        ] {
+            let ords = addresses(&column, &range);
+            let mut found = vec![];
+            column.ords().each(0..DOCS, |doc, ord| {
+                if ords.contains(&ord) {
+                    found.push(doc);
+                }
+            });
+            let expected: Vec<u32> = (0..DOCS)
+                .filter(|doc| range.contains(&address(*doc)))
+                .collect();
+            assert_eq!(found, expected, "{range:?}");
         }
     }
 
@@ -304,15 +273,12 @@ mod tests {
         let value = |doc: u32| u64::from(doc % 1_000) * 100 + 200;
         for every in [1, 3, 0] {
             let has = |doc: u32, time: u32| {
-                every != 0 && doc.is_multiple_of(every) || every == 0 && time < doc % 3
+                every != 0 && doc.is_multiple_of(every) && time == 0 || every == 0 && time < doc % 3
             };
-            let DynamicColumn::U64(column) = open(|writer| {
-                writer.record_column_type("c", ColumnType::U64, false);
+            let Values::Number(column) = open(|gather| {
                 for doc in 0..DOCS {
-                    for time in 0..2u32 {
-                        if has(doc, time) && (every == 0 || time == 0) {
-                            writer.record_numerical(doc, "c", value(doc) + u64::from(time));
-                        }
+                    for time in (0..2u32).filter(|time| has(doc, *time)) {
+                        gather.number(0, "c", doc, value(doc) + u64::from(time));
                     }
                 }
             }) else {
@@ -326,7 +292,7 @@ mod tests {
                 201..=201,
                 0..=u64::MAX,
             ] {
-                for docs in [0..DOCS, 100..1_000, DOCS - 5..DOCS] {
+                for docs in [0..DOCS, 100..1_000, 64..999, DOCS - 5..DOCS] {
                     let mut found = vec![];
                     numbers(&column, docs.clone(), &range)
                         .each(docs.end - docs.start, |at| found.push(docs.start + at));
@@ -334,9 +300,7 @@ mod tests {
                         .clone()
                         .filter(|doc| {
                             (0..2u32).any(|time| {
-                                has(*doc, time)
-                                    && (every == 0 || time == 0)
-                                    && range.contains(&(value(*doc) + u64::from(time)))
+                                has(*doc, time) && range.contains(&(value(*doc) + u64::from(time)))
                             })
                         })
                         .collect();

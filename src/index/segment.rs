@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use tantivy::columnar::{Column, ColumnarReader, DynamicColumn, StrColumn};
 use tantivy::directory::{Directory, FileSlice, MmapDirectory, OwnedBytes};
 
 use super::Error;
+use super::column::{Column, Columns, Values};
 use super::files::{Entry, FileMeta};
 use super::ids::Ids;
 use super::postings::SLICE_DOCS;
@@ -18,7 +17,7 @@ use super::words::Words;
 use crate::model::{Field, Kind, Offset};
 
 /// Changes with any change of what a segment holds or how; others are built again from the log.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 
 /// Column of `@timestamp`: milliseconds, biased to keep their order unsigned ([`time_to_column`]).
 pub(super) const TIME: &str = "@timestamp";
@@ -26,6 +25,12 @@ pub(super) const TIME: &str = "@timestamp";
 pub(super) const ODD: &str = "_odd";
 /// Column of the names an event has ([`super::shape`]).
 pub(super) const SHAPE: &str = "_shape";
+/// All columns there can be, by the place a builder keeps them in.
+pub(super) fn column_names() -> impl Iterator<Item = &'static str> {
+    let fields = Field::ALL.iter().map(|field| field.name());
+    fields.chain([TIME, SHAPE, ODD])
+}
+
 /// File names.
 pub(super) const COLUMNS: &str = "columns";
 pub(super) const WORDS: &str = "words";
@@ -71,25 +76,14 @@ pub(super) struct Meta {
     pub(super) files: HashMap<String, FileMeta>,
 }
 
-/// A column by the type of its values.
-#[derive(Clone, Debug)]
-pub(super) enum Values {
-    /// Dictionary and ordinals.
-    Text(StrColumn),
-    /// Numbers.
-    Number(Column<u64>),
-    /// Addresses, IPv4 mapped into IPv6.
-    Address(Column<Ipv6Addr>),
-}
-
 /// One immutable segment, open for reading.
 #[derive(Debug)]
 pub(super) struct Segment {
     path: PathBuf,
     meta: Meta,
-    columns: ColumnarReader,
+    columns: Columns,
     opened: Vec<OnceLock<Option<Values>>>,
-    time: Column<u64>,
+    time: Column,
     odd: OnceLock<Option<Values>>,
     shape: OnceLock<Option<Values>>,
     words: Words,
@@ -110,16 +104,14 @@ impl Segment {
         }
         let directory =
             MmapDirectory::open(&entry.path).map_err(|_| Error::Damaged("directory unreadable"))?;
-        let columns =
-            ColumnarReader::open(FileSlice::new(Arc::new(map(&directory, &meta, COLUMNS)?)))?;
+        let columns = map(&directory, &meta, COLUMNS)?;
+        let columns = Columns::open(columns, meta.count).ok_or(Error::Damaged("columns"))?;
         let words = Words::open(map(&directory, &meta, WORDS)?).ok_or(Error::Damaged("words"))?;
         let ids = Ids::open(map(&directory, &meta, IDS)?).ok_or(Error::Damaged("ids"))?;
-        let Some(Values::Number(time)) = open_column(&columns, TIME)? else {
-            return Err(Error::Damaged("no time column"));
+        let time = match columns.get(TIME)? {
+            Some(Values::Number(time)) if time.is_full() => time,
+            _ => return Err(Error::Damaged("no time column")),
         };
-        if columns.num_docs() != meta.count || time.values.num_vals() != meta.count {
-            return Err(Error::Damaged("columns have another length"));
-        }
         Ok(Self {
             path: entry.path.clone(),
             meta,
@@ -151,7 +143,7 @@ impl Segment {
         self.meta.files.values().map(|file| file.bytes).sum()
     }
 
-    pub(super) fn columns(&self) -> &ColumnarReader {
+    pub(super) fn columns(&self) -> &Columns {
         &self.columns
     }
 
@@ -164,7 +156,7 @@ impl Segment {
     }
 
     /// `@timestamp` of each document ([`time_from_column`]).
-    pub(super) fn time(&self) -> &Column<u64> {
+    pub(super) fn time(&self) -> &Column {
         &self.time
     }
 
@@ -192,7 +184,7 @@ impl Segment {
         name: &str,
     ) -> io::Result<Option<&'s Values>> {
         if cell.get().is_none() {
-            let column = open_column(&self.columns, name)?;
+            let column = self.columns.get(name)?;
             // Another thread may have been first; both opened the same.
             let _second = cell.set(column).is_err();
         }
@@ -245,16 +237,4 @@ fn map(directory: &MmapDirectory, meta: &Meta, name: &'static str) -> Result<Own
         return Err(Error::Damaged("file has another length"));
     }
     Ok(bytes)
-}
-
-fn open_column(columns: &ColumnarReader, name: &str) -> io::Result<Option<Values>> {
-    let Some(handle) = columns.read_columns(name)?.into_iter().next() else {
-        return Ok(None);
-    };
-    Ok(match handle.open()? {
-        DynamicColumn::Str(column) => Some(Values::Text(column)),
-        DynamicColumn::U64(column) => Some(Values::Number(column)),
-        DynamicColumn::IpAddr(column) => Some(Values::Address(column)),
-        _ => None,
-    })
 }

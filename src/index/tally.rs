@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
-use tantivy::columnar::{Column, ColumnIndex, StrColumn};
-
 use super::Error;
 use super::aggregate::{Aggregation, Bucket, TimeBucket};
+use super::column::{self, Column, Values};
 use super::docs::Docs;
-use super::scan::each_value;
-use super::segment::{Segment, Values, time_from_column};
+use super::segment::{Segment, time_from_column};
 use super::terms::{Numbers, Terms};
 use crate::model::{Field, Timestamp};
 
@@ -53,37 +51,17 @@ impl Tally {
 
 /// Position in the slice and value, for every value of the documents.
 pub(super) fn each_of(
-    column: &Column<u64>,
+    column: &Column,
     range: Range<u32>,
     docs: &Docs,
     mut found: impl FnMut(u32, u64),
 ) {
-    match &column.index {
-        ColumnIndex::Empty { .. } => {}
-        ColumnIndex::Full => each_value(column, range.clone(), |doc, value| {
-            if docs.contains(doc - range.start) {
-                found(doc - range.start, value);
-            }
-        }),
-        ColumnIndex::Optional(_) => {
-            let rows = column.index.docid_range_to_rowids(range.clone());
-            let mut with: Vec<u32> = rows.clone().collect();
-            column.index.select_batch_in_place(range.start, &mut with);
-            let mut with = with.into_iter();
-            each_value(column, rows, |_, value| {
-                if let Some(doc) = with.next()
-                    && docs.contains(doc - range.start)
-                {
-                    found(doc - range.start, value);
-                }
-            });
+    let start = range.start;
+    column.each(range, |doc, value| {
+        if docs.contains(doc - start) {
+            found(doc - start, value);
         }
-        ColumnIndex::Multivalued(_) => docs.each(range.end - range.start, |position| {
-            for value in column.values_for_doc(range.start + position) {
-                found(position, value);
-            }
-        }),
-    }
+    });
 }
 
 /// Events over time.
@@ -111,7 +89,7 @@ impl Times {
         let mut spread = Spread::new(range.end - range.start);
         let counts = &mut self.counts;
         let mut of = spread.slots.iter_mut();
-        each_value(segment.time(), range.clone(), |doc, value| {
+        segment.time().each(range.clone(), |doc, value| {
             let Some(to) = of.next() else { return };
             if docs.contains(doc - range.start) {
                 let slot = slots.slot(time_from_column(value));
@@ -138,7 +116,7 @@ impl Times {
     fn split_numbers(
         &mut self,
         field: Field,
-        column: &Column<u64>,
+        column: &Column,
         range: Range<u32>,
         docs: &Docs,
         spread: &Spread,
@@ -175,13 +153,13 @@ impl Times {
 
     fn split_terms(
         &mut self,
-        column: &StrColumn,
+        column: &column::Terms,
         range: Range<u32>,
         docs: &Docs,
         spread: &Spread,
     ) -> io::Result<()> {
         // The most frequent values of the slice get their own counts.
-        let mut totals = vec![0u64; column.num_terms()];
+        let mut totals = vec![0u64; terms_of(column)];
         each_of(column.ords(), range.clone(), docs, |_, ord| {
             bump_at(&mut totals, ord);
         });
@@ -206,11 +184,12 @@ impl Times {
                 spread.bump(&mut counts, *row, position);
             }
         });
-        let mut term = String::new();
         for (row, (_, ord)) in best.iter().enumerate() {
-            if column.ord_to_str(*ord, &mut term)? {
-                self.merge(&term, spread, spread.row(&counts, row));
-            }
+            let ord = u32::try_from(*ord).unwrap_or(u32::MAX);
+            let term = column.dictionary().get(ord);
+            let term = term.ok_or(io::ErrorKind::InvalidData)?;
+            let term = String::from_utf8_lossy(&term);
+            self.merge(&term, spread, spread.row(&counts, row));
         }
         if !is_all {
             self.merge(OTHER, spread, spread.row(&counts, SPLIT_MAX));
@@ -267,6 +246,11 @@ impl Times {
             buckets: buckets.collect(),
         }
     }
+}
+
+/// How many terms a column has.
+pub(super) fn terms_of(column: &column::Terms) -> usize {
+    usize::try_from(column.dictionary().count()).unwrap_or(usize::MAX)
 }
 
 pub(super) fn bump_at(counts: &mut [u64], at: u64) {

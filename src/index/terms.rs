@@ -5,34 +5,32 @@ use std::io;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-use tantivy::columnar::StrColumn;
-
 use super::Error;
 use super::aggregate::{Aggregation, Bucket};
+use super::column::{self, Values};
 use super::docs::Docs;
-use super::segment::{Segment, Values};
-use super::tally::{bump_at, each_of};
-use crate::model::Field;
+use super::segment::Segment;
+use super::tally::{bump_at, each_of, terms_of};
+use crate::model::{Field, Kind};
 
-/// Terms of ordinals with a count, in order.
+/// Terms with a count, in order.
 fn each_term(
-    column: &StrColumn,
+    column: &column::Terms,
     counts: &[u64],
-    mut found: impl FnMut(&str, u64),
+    mut found: impl FnMut(&[u8], u64),
 ) -> io::Result<()> {
-    let with: Vec<(u64, u64)> = (0u64..)
-        .zip(counts)
-        .filter(|(_, count)| **count > 0)
-        .map(|(ord, count)| (ord, *count))
-        .collect();
-    let ords: Vec<u64> = with.iter().map(|(ord, _)| *ord).collect();
-    let mut with = with.into_iter();
-    column.dictionary().sorted_ords_to_term_cb(&ords, |term| {
-        if let (Some((_, count)), Ok(term)) = (with.next(), std::str::from_utf8(term)) {
-            found(term, count);
+    let mut counts = counts.iter();
+    let is_whole = column.dictionary().each(0, |_, term| {
+        if let Some(count) = counts.next().filter(|count| **count > 0) {
+            found(term, *count);
         }
-    })?;
-    Ok(())
+        true
+    });
+    if is_whole {
+        Ok(())
+    } else {
+        Err(io::Error::from(io::ErrorKind::InvalidData))
+    }
 }
 
 /// Values of a field and how often each stands.
@@ -42,13 +40,13 @@ pub(super) struct Terms {
     size: Option<usize>,
     /// How many distinct ones may be held.
     values_max: usize,
-    texts: HashMap<Box<str>, u64, foldhash::fast::RandomState>,
+    /// Texts as they are, addresses in 16 bytes.
+    terms: HashMap<Box<[u8]>, u64, foldhash::fast::RandomState>,
     numbers: HashMap<u64, u64, foldhash::fast::RandomState>,
-    addresses: HashMap<Ipv6Addr, u64, foldhash::fast::RandomState>,
     /// Events with the field.
     with: u64,
     /// The segment seen last by its first offset, its dictionary and counts by ordinal.
-    open: Option<(u64, StrColumn, Vec<u64>)>,
+    open: Option<(u64, column::Terms, Vec<u64>)>,
 }
 
 impl Terms {
@@ -57,9 +55,8 @@ impl Terms {
             field,
             size,
             values_max,
-            texts: HashMap::default(),
+            terms: HashMap::default(),
             numbers: HashMap::default(),
-            addresses: HashMap::default(),
             with: 0,
             open: None,
         }
@@ -78,11 +75,11 @@ impl Terms {
             last = position;
         };
         match segment.field(self.field)? {
-            Some(Values::Text(column)) => {
+            Some(Values::Text(column) | Values::Address(column)) => {
                 let first = segment.meta().first;
                 if self.open.as_ref().is_none_or(|(open, ..)| *open != first) {
                     self.close()?;
-                    self.open = Some((first, column.clone(), vec![0; column.num_terms()]));
+                    self.open = Some((first, column.clone(), vec![0; terms_of(column)]));
                 }
                 if let Some((_, _, counts)) = self.open.as_mut() {
                     each_of(column.ords(), range, docs, |position, ord| {
@@ -95,12 +92,6 @@ impl Terms {
                 seen(position);
                 *self.numbers.entry(value).or_default() += 1;
             }),
-            Some(Values::Address(column)) => docs.each(range.end - range.start, |position| {
-                for value in column.values_for_doc(range.start + position) {
-                    seen(position);
-                    *self.addresses.entry(value).or_default() += 1;
-                }
-            }),
             None => {}
         }
         self.with += with;
@@ -111,7 +102,7 @@ impl Terms {
     }
 
     fn distinct(&self) -> usize {
-        self.texts.len() + self.numbers.len() + self.addresses.len()
+        self.terms.len() + self.numbers.len()
     }
 
     /// Folds the counts of the segment seen last into those by text.
@@ -120,10 +111,10 @@ impl Terms {
             return Ok(());
         };
         each_term(&column, &counts, |term, count| {
-            match self.texts.get_mut(term) {
+            match self.terms.get_mut(term) {
                 Some(sum) => *sum += count,
                 None => {
-                    self.texts.insert(term.into(), count);
+                    self.terms.insert(term.into(), count);
                 }
             }
         })
@@ -140,23 +131,17 @@ impl Terms {
                 missing,
             };
         };
-        let texts = self
-            .texts
+        let is_address = self.field.kind() == Kind::Ip;
+        let terms = self
+            .terms
             .into_iter()
-            .map(|(key, count)| (key.into_string(), count));
+            .map(|(term, count)| (written(&term, is_address), count));
         let numbers = self
             .numbers
             .into_iter()
             .map(|(key, count)| (key.to_string(), count));
-        let addresses = self.addresses.into_iter().map(|(ip, count)| {
-            let text = ip
-                .to_ipv4_mapped()
-                .map_or_else(|| ip.to_string(), |ip| ip.to_string());
-            (text, count)
-        });
-        let mut all: Vec<Bucket> = texts
+        let mut all: Vec<Bucket> = terms
             .chain(numbers)
-            .chain(addresses)
             .map(|(key, count)| Bucket { key, count })
             .collect();
         let order = |a: &Bucket, b: &Bucket| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key));
@@ -172,6 +157,15 @@ impl Terms {
             other: sum - shown,
             missing,
         }
+    }
+}
+
+/// A term as events write it.
+fn written(term: &[u8], is_address: bool) -> String {
+    let octets = <[u8; 16]>::try_from(term).ok().filter(|_| is_address);
+    match octets.map(Ipv6Addr::from) {
+        Some(ip) => ip.to_canonical().to_string(),
+        None => String::from_utf8_lossy(term).into_owned(),
     }
 }
 

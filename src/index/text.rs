@@ -60,6 +60,16 @@ pub(super) fn equal(folded: &str, text: &str) -> bool {
     folded.chars().eq(text.chars().map(fold_char))
 }
 
+/// Whether a text starts like this but for case.
+pub(super) fn starts_with(folded: &str, text: &str) -> bool {
+    if folded.is_ascii() {
+        let head = text.as_bytes().get(..folded.len());
+        return head.is_some_and(|head| head.eq_ignore_ascii_case(folded.as_bytes()));
+    }
+    let mut chars = text.chars().map(fold_char);
+    folded.chars().all(|wanted| chars.next() == Some(wanted))
+}
+
 /// Tokens of a text, unfolded.
 pub(super) fn raw_tokens(text: &str) -> impl Iterator<Item = &str> {
     RawTokens { rest: text }

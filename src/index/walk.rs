@@ -7,7 +7,6 @@ use super::docs::{Docs, Verdict};
 use super::fetch::Fetch;
 use super::plan::{Plan, Planner};
 use super::query::Query;
-use super::scan::each_value;
 use super::search::{Sort, Stats};
 use super::segment::{Segment, time_from_column};
 use super::set::Snapshot;
@@ -335,7 +334,7 @@ fn each_key(segment: &Segment, slice: u32, docs: &Docs, mut found: impl FnMut(Ke
     let time = segment.time();
     if count > len / 8 {
         // Many: decoding everything in blocks is cheaper.
-        each_value(time, range.clone(), |doc, value| {
+        time.each(range.clone(), |doc, value| {
             if docs.contains(doc - range.start) {
                 let millis = time_from_column(value);
                 found(Key {
@@ -346,9 +345,10 @@ fn each_key(segment: &Segment, slice: u32, docs: &Docs, mut found: impl FnMut(Ke
         });
         return;
     }
+    let mut times = time.cursor();
     docs.each(len, |position| {
         let doc = range.start + position;
-        let millis = time_from_column(time.values.get_val(doc));
+        let millis = time_from_column(times.get(doc));
         found(Key {
             millis,
             offset: segment.offset(doc),

@@ -71,6 +71,7 @@ impl AsRef<[u8]> for Data {
 }
 
 type Database = Reader<Data>;
+type Found<'d> = maxminddb::LookupResult<'d, Data>;
 
 /// A file as it was when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,34 +299,23 @@ impl Databases {
     }
 
     fn look_up(&self, address: IpAddr) -> Place {
+        // One walk down each database's tree; what is asked of it then is a decoding.
         let (city, country, asn) = (
-            self.city.as_deref(),
-            self.country.as_deref(),
-            self.asn.as_deref(),
+            found(&self.city, address),
+            found(&self.country, address),
+            found(&self.asn, address),
         );
-        let text = |databases: [Option<&Database>; 2], paths: &[&[&'static str]]| {
-            databases
-                .into_iter()
-                .flatten()
-                .find_map(|database| value::<String>(database, address, paths))
-        };
-        let code = text(
-            [city, country],
-            &[&["country", "iso_code"], &["country_code"], &["country"]],
-        );
+        let code: &[&[&'static str]] = &[&["country", "iso_code"], &["country_code"], &["country"]];
+        let code: Option<String> = value(&city, code).or_else(|| value(&country, code));
         let number: &[&[&'static str]] = &[&["autonomous_system_number"], &["asn"]];
+        let organization: &[&[&'static str]] = &[&["autonomous_system_organization"], &["as_name"]];
         Place {
             country: code.as_deref().and_then(network::country),
-            city: text([city, None], &[&["city", "names", "en"], &["city"]]).map(Arc::from),
-            asn: [asn, country]
-                .into_iter()
-                .flatten()
-                .find_map(|database| value::<u32>(database, address, number)),
-            organization: text(
-                [asn, country],
-                &[&["autonomous_system_organization"], &["as_name"]],
-            )
-            .map(Arc::from),
+            city: value::<String>(&city, &[&["city", "names", "en"], &["city"]]).map(Arc::from),
+            asn: value(&asn, number).or_else(|| value(&country, number)),
+            organization: value::<String>(&asn, organization)
+                .or_else(|| value(&country, organization))
+                .map(Arc::from),
         }
     }
 }
@@ -336,13 +326,16 @@ fn open(bytes: Cow<'static, [u8]>) -> Result<Arc<Database>, Error> {
         .map_err(Error::Format)
 }
 
+fn found(database: &Option<Arc<Database>>, address: IpAddr) -> Option<Found<'_>> {
+    database.as_deref()?.lookup(address).ok()
+}
+
 /// The first of the paths that leads to a value of the type.
 fn value<'d, T: Deserialize<'d>>(
-    database: &'d Database,
-    address: IpAddr,
+    found: &Option<Found<'d>>,
     paths: &[&[&'static str]],
 ) -> Option<T> {
-    let found = database.lookup(address).ok()?;
+    let found = found.as_ref().filter(|found| found.has_data())?;
     paths.iter().find_map(|path| {
         let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
         found.decode_path::<T>(&path).ok().flatten()

@@ -1,10 +1,11 @@
-//! One pass over a value: an automaton over all keywords of all rules steps through its bytes, and
-//! where a keyword ends the rules that wait for it look at that place. Rules without a keyword
-//! (cards, IBANs) have gates of their own in `numbers.rs`.
+//! One pass over a value: where three bytes begin a keyword of any rule, an automaton over all keywords
+//! reads on from there, and the rules that wait for a keyword look at its place. Rules without a
+//! keyword (cards, IBANs) have gates of their own in `numbers.rs`.
 //!
-//! The automaton reports overlapping keywords: a search without overlaps would see `token` and miss
-//! `token=`.
+//! Every start is looked at, so keywords may overlap: a search that jumps behind a find would see
+//! `token` and miss `token=`.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::automaton::{Automaton, StateID};
@@ -47,8 +48,59 @@ const LAYERS: usize = 3;
 /// Shortest base64 text that is decoded.
 const BASE64_MIN: usize = 40;
 
+/// Which three bytes begin a keyword: one bit for each row of three classes. 4 KiB, so it stays in the
+/// fastest cache, which the automaton (a megabyte) does not; few places of a clean text pass.
+struct Gate(Box<[u64; 512]>);
+
+impl Gate {
+    /// Bytes that a keyword has at least.
+    const LENGTH: usize = 3;
+
+    /// Classes of bytes, 5 bits each; letters without case.
+    const CLASSES: [u16; 256] = {
+        let mut classes = [0u16; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            classes[byte] = match byte as u8 {
+                letter @ b'a'..=b'z' => (letter - b'a') as u16 + 1,
+                letter @ b'A'..=b'Z' => (letter - b'A') as u16 + 1,
+                b'0'..=b'9' => 27,
+                b'_' | b'-' => 28,
+                b':' | b'/' => 29,
+                b'=' | b'.' | b'+' => 30,
+                _ => 31,
+            };
+            byte += 1;
+        }
+        classes
+    };
+
+    fn new(keywords: &[&str]) -> Self {
+        let mut bits = Box::new([0u64; 512]);
+        for keyword in keywords {
+            let row = keyword.bytes().take(Self::LENGTH).fold(0, Self::step);
+            if let Some(word) = bits.get_mut(usize::from(row >> 6)) {
+                *word |= 1 << (row & 63);
+            }
+        }
+        Self(bits)
+    }
+
+    /// The row of the last three bytes, from that of the three before.
+    fn step(row: u16, byte: u8) -> u16 {
+        let class = Self::CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
+        (row << 5 | class) & 0x7fff
+    }
+
+    fn opens(&self, row: u16) -> bool {
+        let word = self.0.get(usize::from(row >> 6)).copied().unwrap_or(0);
+        word >> (row & 63) & 1 == 1
+    }
+}
+
 /// The compiled table.
 pub(super) struct Engine {
+    gate: Gate,
     automaton: DFA,
     start: StateID,
     /// Rules by keyword.
@@ -82,14 +134,15 @@ impl Engine {
         let automaton = DFA::builder()
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(true)
-            .start_kind(StartKind::Unanchored)
+            .start_kind(StartKind::Anchored)
             .prefilter(false)
             .build(&keywords)
             .expect("a few thousand states fit the automaton's 31-bit ids");
         let start = automaton
-            .start_state(Anchored::No)
-            .expect("built for unanchored searches");
+            .start_state(Anchored::Yes)
+            .expect("built for anchored searches");
         Self {
+            gate: Gate::new(&keywords),
             automaton,
             start,
             waiting,
@@ -126,24 +179,50 @@ impl Engine {
     }
 
     fn keywords(&self, text: &[u8], place: Place, spans: &mut Spans) {
-        let mut state = self.start;
+        let mut row = 0;
         for (at, byte) in text.iter().enumerate() {
-            state = self.automaton.next_state(Anchored::No, state, *byte);
-            if self.automaton.is_special(state) && self.automaton.is_match(state) {
-                self.matched(state, text, at + 1, place, spans);
+            row = Gate::step(row, *byte);
+            if self.gate.opens(row) && at + 1 >= Gate::LENGTH {
+                self.keywords_from(text, at + 1 - Gate::LENGTH, place, spans);
             }
         }
     }
 
-    #[cold]
-    fn matched(&self, state: StateID, text: &[u8], end: usize, place: Place, spans: &mut Spans) {
+    /// The keywords that begin at `start`.
+    fn keywords_from(&self, text: &[u8], start: usize, place: Place, spans: &mut Spans) {
+        let mut state = self.start;
+        for (at, byte) in text.iter().enumerate().skip(start) {
+            state = self.automaton.next_state(Anchored::Yes, state, *byte);
+            if !self.automaton.is_special(state) {
+                continue;
+            }
+            if self.automaton.is_dead(state) {
+                return;
+            }
+            if self.automaton.is_match(state) {
+                self.matched(state, text, start..at + 1, place, spans);
+            }
+        }
+    }
+
+    fn matched(
+        &self,
+        state: StateID,
+        text: &[u8],
+        found: Range<usize>,
+        place: Place,
+        spans: &mut Spans,
+    ) {
         for index in 0..self.automaton.match_len(state) {
             let keyword = self.automaton.match_pattern(state, index);
-            let length = self.automaton.pattern_len(keyword);
+            // Those that end here and begin later are found from there.
+            if self.automaton.pattern_len(keyword) != found.len() {
+                continue;
+            }
             let probe = Probe {
                 text,
-                at: end - length,
-                end,
+                at: found.start,
+                end: found.end,
                 place,
                 keys: &self.keys,
             };
@@ -259,13 +338,7 @@ impl Engine {
         }
     }
 
-    fn base64_run(
-        &self,
-        text: &[u8],
-        run: std::ops::Range<usize>,
-        layer: usize,
-        spans: &mut Spans,
-    ) {
+    fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
         let encoded = text.get(run.clone()).unwrap_or_default();
         let mut head = [0u8; 24];
         let length = encoding::base64_into(encoded.get(..32).unwrap_or(encoded), &mut head);

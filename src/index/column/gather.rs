@@ -1,0 +1,288 @@
+//! Columns in the making: values as they come, and one blob of bytes per part when all are there.
+
+use std::io::{self, Write};
+
+use super::dictionary::{Order, Writer};
+use super::pack::Packer;
+use super::{Kind, Meta, Part, presence};
+
+/// Gathers the columns of a segment. Documents come in order.
+#[derive(Debug, Default)]
+pub(in super::super) struct Gather {
+    columns: Vec<Option<Column>>,
+    bytes: usize,
+}
+
+/// The values of one column so far.
+#[derive(Debug)]
+pub(super) struct Column {
+    name: &'static str,
+    kind: Kind,
+    /// Numbers, or places of terms in the order they were first seen.
+    values: Vec<u64>,
+    /// The document of each value, from the first one on that is not the only value of its document.
+    docs: Option<Vec<u32>>,
+    terms: Interner,
+}
+
+impl Gather {
+    /// Adds a number to column `at`, which has this name.
+    pub(in super::super) fn number(&mut self, at: usize, name: &'static str, doc: u32, value: u64) {
+        self.bytes += 8;
+        if let Some(column) = self.column(at, name, Kind::Number) {
+            column.push(doc, value);
+        }
+    }
+
+    /// Adds a term to column `at`, which has this name.
+    pub(in super::super) fn term(
+        &mut self,
+        at: usize,
+        name: &'static str,
+        kind: Kind,
+        doc: u32,
+        term: &[u8],
+    ) {
+        let mut added = 8;
+        if let Some(column) = self.column(at, name, kind) {
+            let before = column.terms.bytes();
+            let place = column.terms.place(term);
+            added += column.terms.bytes() - before;
+            column.push(doc, u64::from(place));
+        }
+        self.bytes += added;
+    }
+
+    fn column(&mut self, at: usize, name: &'static str, kind: Kind) -> Option<&mut Column> {
+        if self.columns.len() <= at {
+            self.columns.resize_with(at + 1, || None);
+        }
+        let column = self.columns.get_mut(at)?;
+        Some(column.get_or_insert_with(|| Column::new(name, kind)))
+    }
+
+    /// About how many bytes of memory are held.
+    pub(in super::super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Writes the file of a segment with so many documents.
+    pub(in super::super) fn write(self, docs: u32, to: &mut impl Write) -> io::Result<()> {
+        let mut file = File::new(to);
+        for column in self.columns.into_iter().flatten() {
+            file.column(column, docs)?;
+        }
+        file.finish()
+    }
+}
+
+impl Column {
+    pub(super) fn new(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            values: Vec::new(),
+            docs: None,
+            terms: Interner::default(),
+        }
+    }
+
+    /// Adds a value: a number, or what [`Column::place`] gave.
+    pub(super) fn push(&mut self, doc: u32, value: u64) {
+        let row = self.values.len();
+        let next = u32::try_from(row).unwrap_or(u32::MAX);
+        if self.docs.is_none() && next != doc {
+            self.docs = Some((0..next).collect());
+        }
+        if let Some(docs) = &mut self.docs {
+            docs.push(doc);
+        }
+        self.values.push(value);
+    }
+
+    /// The place of a term among those seen.
+    pub(super) fn place(&mut self, term: &[u8]) -> u32 {
+        self.terms.place(term)
+    }
+}
+
+/// Distinct terms in the order they were first seen: one arena, one table of places.
+#[derive(Debug, Default)]
+struct Interner {
+    arena: Vec<u8>,
+    ends: Vec<usize>,
+    hashes: Vec<u32>,
+    /// Places + 1 by hash; a power of two, at most half full.
+    table: Vec<u32>,
+    last: u32,
+    seed: foldhash::fast::RandomState,
+}
+
+impl Interner {
+    fn bytes(&self) -> usize {
+        self.arena.len() + self.ends.len() * 12 + self.table.len() * 4
+    }
+
+    fn term(&self, place: u32) -> Option<&[u8]> {
+        let at = usize::try_from(place).ok()?;
+        let start = at
+            .checked_sub(1)
+            .map_or(Some(0), |at| self.ends.get(at).copied())?;
+        self.arena.get(start..*self.ends.get(at)?)
+    }
+
+    /// The place of a term, a new one where it was not seen.
+    fn place(&mut self, term: &[u8]) -> u32 {
+        // Neighbours often have the same value.
+        if self.term(self.last) == Some(term) {
+            return self.last;
+        }
+        if self.ends.len() * 2 >= self.table.len() {
+            self.grow();
+        }
+        let hash = self.hash(term);
+        let mask = self.table.len().saturating_sub(1);
+        let mut slot = usize::try_from(hash).unwrap_or(0) & mask;
+        loop {
+            let known = self.table.get(slot).copied().unwrap_or(0);
+            let Some(place) = known.checked_sub(1) else {
+                break;
+            };
+            let is_near = usize::try_from(place)
+                .ok()
+                .and_then(|at| self.hashes.get(at))
+                .is_some_and(|other| *other == hash);
+            if is_near && self.term(place) == Some(term) {
+                self.last = place;
+                return place;
+            }
+            slot = (slot + 1) & mask;
+        }
+        let place = u32::try_from(self.ends.len()).unwrap_or(u32::MAX - 1);
+        self.arena.extend_from_slice(term);
+        self.ends.push(self.arena.len());
+        self.hashes.push(hash);
+        if let Some(free) = self.table.get_mut(slot) {
+            *free = place + 1;
+        }
+        self.last = place;
+        place
+    }
+
+    fn hash(&self, term: &[u8]) -> u32 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(term);
+        let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    fn grow(&mut self) {
+        let size = (self.table.len() * 4).max(64);
+        self.table = vec![0; size];
+        for (place, hash) in (0u32..).zip(&self.hashes) {
+            let mut slot = usize::try_from(*hash).unwrap_or(0) & (size - 1);
+            while self.table.get(slot).is_some_and(|taken| *taken != 0) {
+                slot = (slot + 1) & (size - 1);
+            }
+            if let Some(free) = self.table.get_mut(slot) {
+                *free = place + 1;
+            }
+        }
+    }
+
+    /// The terms sorted and written, and the ordinal of each place.
+    fn sorted(&self, order: Order) -> (Vec<u8>, Vec<u32>) {
+        let count = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        let term = |place: u32| self.term(place).unwrap_or_default();
+        let mut places: Vec<(u128, u32)> = (0..count)
+            .map(|place| (order.key(term(place)), place))
+            .collect();
+        places.sort_unstable_by(|(a, one), (b, other)| {
+            a.cmp(b)
+                .then_with(|| order.compare(term(*one), term(*other)))
+        });
+        let mut writer = Writer::default();
+        let mut ordinals = vec![0u32; places.len()];
+        for (ord, (_, place)) in (0u32..).zip(&places) {
+            writer.push(term(*place));
+            let at = usize::try_from(*place).unwrap_or(usize::MAX);
+            if let Some(slot) = ordinals.get_mut(at) {
+                *slot = ord;
+            }
+        }
+        (writer.finish(), ordinals)
+    }
+}
+
+/// A file of columns in the making.
+pub(super) struct File<'w, W: Write> {
+    to: &'w mut W,
+    at: u64,
+    columns: Vec<Meta>,
+}
+
+impl<'w, W: Write> File<'w, W> {
+    pub(super) fn new(to: &'w mut W) -> Self {
+        Self {
+            to,
+            at: 0,
+            columns: Vec::new(),
+        }
+    }
+
+    /// Writes a column of a segment with so many documents; one without values is left out.
+    pub(super) fn column(&mut self, mut column: Column, docs: u32) -> io::Result<()> {
+        let rows = u32::try_from(column.values.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        if rows == 0 {
+            return Ok(());
+        }
+        let mut terms = None;
+        if let Some(order) = column.kind.order() {
+            let (bytes, ordinals) = column.terms.sorted(order);
+            for value in &mut column.values {
+                let place = usize::try_from(*value).unwrap_or(usize::MAX);
+                *value = ordinals.get(place).copied().map_or(0, u64::from);
+            }
+            let count = u32::try_from(ordinals.len()).unwrap_or(u32::MAX);
+            terms = Some((self.part(&bytes)?, count));
+        }
+        let mut packer = Packer::default();
+        column.values.iter().for_each(|value| packer.push(*value));
+        let values = self.part(&packer.finish())?;
+        let of = match column.docs {
+            None if rows == docs => None,
+            None => Some((0..rows).collect()),
+            docs => docs,
+        };
+        let docs = of
+            .map(|of: Vec<u32>| self.part(&presence::pack(&of)))
+            .transpose()?;
+        self.columns.push(Meta {
+            name: column.name.to_owned(),
+            kind: column.kind,
+            rows,
+            min: column.values.iter().min().copied().unwrap_or(0),
+            max: column.values.iter().max().copied().unwrap_or(0),
+            values,
+            docs,
+            terms,
+        });
+        Ok(())
+    }
+
+    fn part(&mut self, bytes: &[u8]) -> io::Result<Part> {
+        self.to.write_all(bytes)?;
+        let start = self.at;
+        self.at += u64::try_from(bytes.len()).unwrap_or(0);
+        Ok(Part(start, self.at))
+    }
+
+    /// Writes what stands where.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let directory = serde_json::to_vec(&self.columns)?;
+        self.to.write_all(&directory)?;
+        let length = u64::try_from(directory.len()).unwrap_or(u64::MAX);
+        self.to.write_all(&length.to_le_bytes())
+    }
+}
