@@ -24,6 +24,17 @@ impl Shutdown {
     }
 }
 
+/// Lets the threads that answer someone go before this one, by so many steps of niceness: on a busy machine an
+/// acknowledgement does not wait until a reader of the log has used up its turn.
+pub fn step_back(steps: i32) {
+    // Linux alone has a niceness for each thread.
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(steps)
+    {
+        tracing::debug!(%error, "thread keeps its priority");
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     stop: watch::Sender<bool>,

@@ -64,8 +64,8 @@ impl Default for Options {
             require_tests: true,
             rule_files_max: 10_000,
             rule_file_bytes_max: 1 << 20,
-            checkpoint_events: 500_000,
-            checkpoint_interval_ms: 5_000,
+            checkpoint_events: 2_000_000,
+            checkpoint_interval_ms: 30_000,
             commit_delay_ms: 200,
             commit_findings_max: 256,
         }

@@ -1,6 +1,7 @@
 //! From records in the log to alerts in the store, with crashes in between.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -242,4 +243,31 @@ fn the_thread_stops_with_its_state_written() {
         (detector.seen(), detector.saved()),
         (house.parts.wal.end(), house.parts.wal.end())
     );
+}
+
+#[test]
+fn detection_that_is_off_holds_nobody_up() {
+    let house = House::new();
+    house.append((0..40).map(|at| unauthorized(at, "192.0.2.1")).collect());
+    let options = Options {
+        enabled: false,
+        ..Options::default()
+    };
+    let progress = Arc::new(Progress::default());
+    let worker = Worker::open(house.parts.clone(), options, Arc::clone(&progress)).unwrap();
+    let tasks = Tasks::new();
+    tasks
+        .thread("detect", move |shutdown| worker.run(&shutdown))
+        .unwrap();
+    let end = house.parts.wal.end().0;
+    let watch = crate::clock::Stopwatch::start();
+    while progress.saved.load(Ordering::Acquire) < end
+        || progress.seen.load(Ordering::Acquire) < end
+    {
+        assert!(watch.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    tasks.stop();
+    house.runtime.block_on(tasks.drained());
+    assert!(house.alerts().is_empty());
 }

@@ -15,11 +15,13 @@ use crate::clock::Stopwatch;
 use crate::model::{Offset, Timestamp};
 use crate::redact::decode;
 use crate::store::AlertChange;
-use crate::tasks::Shutdown;
+use crate::tasks::{Shutdown, step_back};
 use crate::wal::{Frame, Reader};
 
 /// Frames read from the log for the evidence of one finding; what they do not hold is found by its search.
 const EVIDENCE_READS_MAX: usize = 4;
+/// How far the thread stands back behind the doors.
+const READER_STEPS: i32 = 5;
 /// How long one wait for new events is; shutdown and new rules are looked at in between.
 const WAIT: Duration = Duration::from_millis(100);
 /// Pause before the store or the log is tried again after a failure.
@@ -84,10 +86,15 @@ impl Worker {
 
     /// Runs until shutdown.
     pub(super) fn run(mut self, shutdown: &Shutdown) {
+        step_back(READER_STEPS);
         while !shutdown.is_requested() {
             if self.options.enabled {
                 self.step(WAIT, shutdown);
             } else {
+                // Nobody waits for what is not looked at: neither the doors nor retention.
+                self.at = self.parts.wal.end();
+                self.saved = self.at;
+                self.show();
                 std::thread::sleep(WAIT);
             }
         }

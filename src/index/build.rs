@@ -23,6 +23,10 @@ use crate::redact::CleanEvent;
 /// Longest text a dictionary column takes; longer ones are found by reading the event.
 pub(super) const KEYWORD_BYTES_MAX: usize = 512;
 
+/// Longest text whose tokens are remembered, and how many are.
+const KNOWN_BYTES_MAX: usize = 256;
+const KNOWN_MAX: usize = 4_096;
+
 /// Places of the columns that are no fields, in the order of [`column_names`].
 const TIME_AT: usize = Field::ALL.len();
 const SHAPE_AT: usize = TIME_AT + 1;
@@ -41,6 +45,18 @@ pub(super) struct Builder {
     slices: Vec<(i64, i64)>,
     runs: Vec<(u32, u64)>,
     token: String,
+    /// Tokens of texts seen before: user agents, versions, schemes, sentences that services repeat.
+    known: HashMap<Box<str>, Vec<Part>, foldhash::fast::RandomState>,
+    parts: Vec<Part>,
+}
+
+/// A token of a text.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The list of a word.
+    Word(usize),
+    /// The hash of what is like an id.
+    Id(u64),
 }
 
 impl Builder {
@@ -58,6 +74,8 @@ impl Builder {
             slices: Vec::new(),
             runs: Vec::new(),
             token: String::new(),
+            known: HashMap::default(),
+            parts: Vec::new(),
         }
     }
 
@@ -163,11 +181,21 @@ impl Builder {
     }
 
     fn text(&mut self, doc: u32, text: &str, place: Place) {
-        let (words, ids) = (&mut self.words, &mut self.ids);
-        each_token(text, &mut self.token, |token, shape| match shape {
-            Shape::Word => words.push(doc, token, place),
-            Shape::Id => ids.push(doc, token.as_bytes()),
+        if let Some(parts) = self.known.get(text) {
+            return add(&mut self.words, &mut self.ids, doc, parts, place);
+        }
+        self.parts.clear();
+        let (words, parts) = (&mut self.words, &mut self.parts);
+        each_token(text, &mut self.token, |token, shape| {
+            parts.push(match shape {
+                Shape::Word => Part::Word(words.list(token)),
+                Shape::Id => Part::Id(ids::hash(token.as_bytes())),
+            });
         });
+        add(&mut self.words, &mut self.ids, doc, &self.parts, place);
+        if text.len() <= KNOWN_BYTES_MAX && self.known.len() < KNOWN_MAX {
+            self.known.insert(text.into(), self.parts.clone());
+        }
     }
 
     /// Writes the segment and gives it its name.
@@ -195,6 +223,15 @@ impl Builder {
             files,
         };
         publish(draft, &meta)
+    }
+}
+
+fn add(words: &mut words::Builder, ids: &mut ids::Builder, doc: u32, parts: &[Part], place: Place) {
+    for part in parts {
+        match *part {
+            Part::Word(list) => words.push(doc, list, place),
+            Part::Id(hash) => ids.push_hash(doc, hash),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Segment directories: names, the atomic way they come to be, and what is left of one that did not.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +67,25 @@ impl Write for FileWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// What a file is now.
+pub(super) fn checksum(path: &Path) -> io::Result<FileMeta> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0u8; 256 << 10];
+    let mut meta = FileMeta {
+        bytes: 0,
+        crc32c: 0,
+    };
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(meta);
+        }
+        let read = buffer.get(..count).unwrap_or_default();
+        meta.crc32c = crc32c::crc32c_append(meta.crc32c, read);
+        meta.bytes = meta.bytes.saturating_add(u64::try_from(count).unwrap_or(0));
     }
 }
 

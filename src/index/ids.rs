@@ -15,6 +15,9 @@ const ENTRY_BYTES: usize = 5;
 const ENTRY_BITS: u32 = 40;
 const DOC_BITS_MAX: u32 = 24;
 const HEADER_BYTES: usize = 8;
+/// Entries of a document among which doubles are looked for: one found twice costs five bytes, looking among all of
+/// them would cost the square of what a hostile event holds.
+const NEAR: usize = 64;
 /// Parts a table is written in, so that a merge holds only one of them.
 const PARTS_BITS: u32 = 4;
 
@@ -52,12 +55,19 @@ pub(super) struct Builder {
 impl Builder {
     /// Adds an id of a document; documents come in order.
     pub(super) fn push(&mut self, doc: u32, id: &[u8]) {
+        self.push_hash(doc, hash(id));
+    }
+
+    /// Adds an id by its [`hash`].
+    pub(super) fn push_hash(&mut self, doc: u32, hash: u64) {
         if doc != self.doc {
             self.doc = doc;
             self.current = self.entries.len();
         }
-        let entry = ((hash(id) >> (64 - HASH_BITS)) << DOC_BITS_MAX) | u64::from(doc);
-        let seen = self.entries.get(self.current..).unwrap_or_default();
+        let entry = ((hash >> (64 - HASH_BITS)) << DOC_BITS_MAX) | u64::from(doc);
+        let near = self.entries.len().saturating_sub(NEAR);
+        let seen = self.entries.get(self.current.max(near)..);
+        let seen = seen.unwrap_or_default();
         if !seen.contains(&entry) {
             self.entries.push(entry);
         }

@@ -3,7 +3,7 @@
 //!
 //! `index/<day of receipt>/<first offset>-<end offset>/` is one immutable segment. It is written under a
 //! `tmp-` name, fsynced, and renamed: the directory's name is the committed [`Offset`]. tantivy lends the
-//! columnar format, the term dictionary and the memory maps; nothing outside this folder imports it.
+//! term dictionary of the words and the memory maps; nothing outside this folder imports it.
 
 mod aggregate;
 mod build;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tantivy::directory::{Directory, FileSlice, MmapDirectory, OwnedBytes};
 
 use super::Error;
 use super::column::{Column, Columns, Values};
-use super::files::{Entry, FileMeta};
+use super::files::{Entry, FileMeta, checksum};
 use super::ids::Ids;
 use super::postings::SLICE_DOCS;
 use super::words::Words;
@@ -88,10 +89,12 @@ pub(super) struct Segment {
     shape: OnceLock<Option<Values>>,
     words: Words,
     ids: Ids,
+    is_sound: AtomicBool,
 }
 
 impl Segment {
-    /// Opens a finished segment; an error where it is not what its name and description promise.
+    /// Opens a finished segment; an error where it is not what its name and description promise. The words are read
+    /// whole for that, the rest by [`Segment::verify`].
     pub(super) fn open(entry: &Entry) -> Result<Self, Error> {
         let meta = std::fs::read(entry.path.join(META))?;
         let meta: Meta =
@@ -106,7 +109,13 @@ impl Segment {
             MmapDirectory::open(&entry.path).map_err(|_| Error::Damaged("directory unreadable"))?;
         let columns = map(&directory, &meta, COLUMNS)?;
         let columns = Columns::open(columns, meta.count).ok_or(Error::Damaged("columns"))?;
-        let words = Words::open(map(&directory, &meta, WORDS)?).ok_or(Error::Damaged("words"))?;
+        let words = map(&directory, &meta, WORDS)?;
+        // Readers of dictionaries trust what they read.
+        let sum = crc32c::crc32c(words.as_slice());
+        if meta.files.get(WORDS).is_none_or(|file| file.crc32c != sum) {
+            return Err(Error::Damaged("words"));
+        }
+        let words = Words::open(words).ok_or(Error::Damaged("words"))?;
         let ids = Ids::open(map(&directory, &meta, IDS)?).ok_or(Error::Damaged("ids"))?;
         let time = match columns.get(TIME)? {
             Some(Values::Number(time)) if time.is_full() => time,
@@ -122,7 +131,32 @@ impl Segment {
             shape: OnceLock::new(),
             words,
             ids,
+            is_sound: AtomicBool::new(false),
         })
+    }
+
+    /// Whether every byte is as it was written; asked once, remembered where it is so.
+    pub(super) fn verify(&self) -> io::Result<bool> {
+        if self.is_verified() {
+            return Ok(true);
+        }
+        for (name, file) in &self.meta.files {
+            if checksum(&self.path.join(name))? != *file {
+                return Ok(false);
+            }
+        }
+        self.set_verified();
+        Ok(true)
+    }
+
+    /// Whether [`Segment::verify`] has nothing left to do.
+    pub(super) fn is_verified(&self) -> bool {
+        self.is_sound.load(Ordering::Acquire)
+    }
+
+    /// It was written just now.
+    pub(super) fn set_verified(&self) {
+        self.is_sound.store(true, Ordering::Release);
     }
 
     pub(super) fn path(&self) -> &Path {

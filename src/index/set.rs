@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Error;
@@ -21,6 +22,8 @@ pub(super) struct Segments {
     list: Mutex<Snapshot>,
     /// Ranges between segments of which the log has no event left.
     empty: Mutex<Vec<Range<u64>>>,
+    /// A segment was taken out and its range has to be indexed again.
+    is_torn: AtomicBool,
 }
 
 impl Segments {
@@ -53,6 +56,7 @@ impl Segments {
             metrics,
             list: Mutex::new(Arc::new(list)),
             empty: Mutex::default(),
+            is_torn: AtomicBool::new(false),
         };
         segments.measure(&segments.snapshot());
         Ok(segments)
@@ -71,6 +75,7 @@ impl Segments {
     /// Opens a finished segment and makes it searchable, in place of the segments whose range it covers.
     pub(super) fn add(&self, entry: &Entry) -> Result<(), Error> {
         let segment = Arc::new(Segment::open(entry)?);
+        segment.set_verified();
         let replaced = self.change(|list| {
             let at = list.partition_point(|other| other.meta().first < entry.range.start);
             let end = list.partition_point(|other| other.meta().end <= entry.range.end);
@@ -87,6 +92,32 @@ impl Segments {
         });
         delete(&dropped)?;
         Ok(dropped.len())
+    }
+
+    /// Looks at every byte of a segment; takes it out and deletes it where one is not as it was written. Whether it stays.
+    pub(super) fn verify(&self, segment: &Arc<Segment>) -> Result<bool, Error> {
+        if segment.verify()? {
+            return Ok(true);
+        }
+        let range = segment.meta().first..segment.meta().end;
+        tracing::warn!(
+            first = range.start,
+            end = range.end,
+            "index segment is damaged, it is built again from the log"
+        );
+        self.metrics.index_errors.inc();
+        let gone = self.change(|list| {
+            let at = list.iter().position(|other| Arc::ptr_eq(other, segment));
+            at.map(|at| list.remove(at)).into_iter().collect()
+        });
+        delete(&gone)?;
+        self.is_torn.store(true, Ordering::Release);
+        Ok(false)
+    }
+
+    /// Whether a segment was taken out since this was asked last.
+    pub(super) fn was_torn(&self) -> bool {
+        self.is_torn.swap(false, Ordering::AcqRel)
     }
 
     fn change(

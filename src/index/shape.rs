@@ -4,8 +4,9 @@
 //! Text: one character per canonical field (`U+0100` + its code), then each own name behind `U+0001`. An event with too
 //! many names has the shape `?`, and so have all new shapes once a segment has too many.
 
-use std::collections::HashSet;
-use std::hash::BuildHasher;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use crate::model::{Field, FieldName, text_of};
 use crate::redact::CleanEvent;
@@ -21,46 +22,59 @@ const SEPARATOR: char = '\u{1}';
 /// Makes shapes.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    seen: HashSet<u64, foldhash::fast::RandomState>,
+    /// By a hash of the names in their order: nearly all events have names that were seen before.
+    seen: HashMap<u64, Box<str>, foldhash::quality::RandomState>,
     text: String,
 }
 
 impl Shapes {
     /// The shape of an event.
     pub(super) fn of(&mut self, event: &CleanEvent<'_>) -> &str {
-        self.text.clear();
+        let mut hasher = self.seen.hasher().build_hasher();
         for (name, value) in event.fields() {
-            if text_of(value).is_none() {
-                continue;
-            }
-            match name {
-                FieldName::Known(field) => {
-                    let mark = mark(*field);
-                    if !self.text.contains(mark) {
-                        self.text.push(mark);
+            if text_of(value).is_some() {
+                match name {
+                    FieldName::Known(field) => hasher.write_u8(field.code()),
+                    FieldName::Ext(name) => {
+                        hasher.write_u8(u8::MAX);
+                        name.hash(&mut hasher);
                     }
                 }
-                FieldName::Ext(_) => {}
             }
         }
-        for (name, value) in event.fields() {
-            if let (FieldName::Ext(name), Some(_)) = (name, text_of(value)) {
-                self.text.push(SEPARATOR);
-                self.text.push_str(name);
-                if self.text.len() > BYTES_MAX {
-                    return UNKNOWN;
-                }
-            }
+        let hash = hasher.finish();
+        let is_full = self.seen.len() >= SHAPES_MAX;
+        match self.seen.entry(hash) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => UNKNOWN,
+            Entry::Vacant(free) => match write(event, &mut self.text) {
+                Some(shape) => free.insert(shape.into()),
+                None => UNKNOWN,
+            },
         }
-        let hash = self.seen.hasher().hash_one(&self.text);
-        if !self.seen.contains(&hash) {
-            if self.seen.len() >= SHAPES_MAX {
-                return UNKNOWN;
-            }
-            self.seen.insert(hash);
-        }
-        &self.text
     }
+}
+
+/// The shape of an event; `None` where it is too long.
+fn write<'t>(event: &CleanEvent<'_>, text: &'t mut String) -> Option<&'t str> {
+    text.clear();
+    for (name, value) in event.fields() {
+        if let (FieldName::Known(field), Some(_)) = (name, text_of(value))
+            && !text.contains(mark(*field))
+        {
+            text.push(mark(*field));
+        }
+    }
+    for (name, value) in event.fields() {
+        if let (FieldName::Ext(name), Some(_)) = (name, text_of(value)) {
+            text.push(SEPARATOR);
+            text.push_str(name);
+            if text.len() > BYTES_MAX {
+                return None;
+            }
+        }
+    }
+    Some(text)
 }
 
 fn mark(field: Field) -> char {

@@ -36,22 +36,27 @@ impl Place {
 /// Gathers the words of a segment in the making.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
-    terms: HashMap<Box<str>, [Postings; 2], foldhash::fast::RandomState>,
+    places: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
+    lists: Vec<[Postings; 2]>,
     bytes: usize,
 }
 
 impl Builder {
-    /// Adds a word of a document; the words of `message` come before those from elsewhere.
-    pub(super) fn push(&mut self, doc: u32, word: &str, place: Place) {
-        let Some([message, elsewhere]) = self.terms.get_mut(word) else {
-            let mut lists = <[Postings; 2]>::default();
-            let [message, elsewhere] = &mut lists;
-            match place {
-                Place::Message => message.push(doc),
-                Place::Elsewhere => elsewhere.push(doc),
-            };
-            self.bytes += 200 + word.len();
-            self.terms.insert(word.into(), lists);
+    /// Where the documents of a word are gathered.
+    pub(super) fn list(&mut self, word: &str) -> usize {
+        if let Some(at) = self.places.get(word) {
+            return *at;
+        }
+        let at = self.lists.len();
+        self.lists.push(Default::default());
+        self.places.insert(word.into(), at);
+        self.bytes += 200 + word.len();
+        at
+    }
+
+    /// Adds a document to the list of a word; the words of `message` come before those from elsewhere.
+    pub(super) fn push(&mut self, doc: u32, list: usize, place: Place) {
+        let Some([message, elsewhere]) = self.lists.get_mut(list) else {
             return;
         };
         let is_added = match place {
@@ -68,12 +73,15 @@ impl Builder {
 
     /// Writes the file.
     pub(super) fn write(mut self, to: &mut impl Write) -> io::Result<()> {
-        let mut terms: Vec<(Box<str>, [Postings; 2])> = self.terms.drain().collect();
+        let mut terms: Vec<(Box<str>, usize)> = self.places.drain().collect();
         // A word and its place byte sort as the word: 0 and 1 are no part of words.
         terms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut writer = Writer::new(to)?;
         let mut key = Vec::new();
-        for (word, lists) in &mut terms {
+        for (word, at) in &terms {
+            let Some(lists) = self.lists.get_mut(*at) else {
+                continue;
+            };
             for (postings, place) in lists.iter_mut().zip([Place::Message, Place::Elsewhere]) {
                 if postings.count() > 0 {
                     key.clear();
@@ -269,11 +277,13 @@ mod tests {
         for doc in 0..docs {
             for word in 0..4 {
                 if has(doc, word) {
-                    builder.push(doc, &format!("w{word}"), Place::Message);
-                    builder.push(doc, &format!("w{word}"), Place::Elsewhere);
+                    let list = builder.list(&format!("w{word}"));
+                    builder.push(doc, list, Place::Message);
+                    builder.push(doc, list, Place::Elsewhere);
                 }
             }
-            builder.push(doc, "elsewhere", Place::Elsewhere);
+            let list = builder.list("elsewhere");
+            builder.push(doc, list, Place::Elsewhere);
         }
         let mut bytes = Vec::new();
         builder.write(&mut bytes).unwrap();

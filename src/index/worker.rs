@@ -12,9 +12,12 @@ use crate::clock::{Clock, Stopwatch};
 use crate::metrics::Metrics;
 use crate::model::Offset;
 use crate::redact;
-use crate::tasks::Shutdown;
+use crate::tasks::{Shutdown, step_back};
 use crate::wal::{Frame, Wal};
 
+/// How far the writer and the merger stand back behind the doors.
+const READER_STEPS: i32 = 5;
+const MERGER_STEPS: i32 = 10;
 /// Between two looks at the shutdown signal.
 const NAP: Duration = Duration::from_millis(200);
 /// After a failed write.
@@ -39,15 +42,18 @@ pub(super) enum Stop {
     Done,
     /// Shutdown was asked for.
     Shutdown,
+    /// A range before it has to be indexed again.
+    Torn,
 }
 
 impl Worker {
     /// Indexes what the log has and the index has not, then follows the log, until shutdown.
     pub(super) fn write(&self, shutdown: &Shutdown) {
+        step_back(READER_STEPS);
         while !shutdown.is_requested() {
             let range = self.segments.missing(self.wal.first());
             match self.index(range, shutdown) {
-                Ok(Stop::Done) => {}
+                Ok(Stop::Done | Stop::Torn) => {}
                 Ok(Stop::Shutdown) => return,
                 Err(error) => {
                     self.metrics.index_errors.inc();
@@ -66,6 +72,10 @@ impl Worker {
             if shutdown.is_requested() {
                 draft.cut()?;
                 return Ok(Stop::Shutdown);
+            }
+            if self.segments.was_torn() {
+                draft.cut()?;
+                return Ok(Stop::Torn);
             }
             match reader.next(draft.patience()).map_err(|_| Error::Log)? {
                 Some(frame) => {
@@ -97,11 +107,13 @@ impl Worker {
 
     /// Merges segments and drops what the log has forgotten, until shutdown.
     pub(super) fn tend(&self, shutdown: &Shutdown) {
+        step_back(MERGER_STEPS);
         while !shutdown.is_requested() {
             let did = self
                 .segments
                 .drop_before(self.wal.first())
-                .and_then(|_| self.merge_once());
+                .and_then(|_| self.merge_once())
+                .and_then(|merged| Ok(merged || self.verify_once()?));
             match did {
                 Ok(true) => {}
                 Ok(false) => nap(NAP, shutdown),
@@ -112,6 +124,16 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Looks at the bytes of one segment that was there at start; tells whether there was one left.
+    pub(super) fn verify_once(&self) -> Result<bool, Error> {
+        let snapshot = self.segments.snapshot();
+        let Some(next) = snapshot.iter().find(|segment| !segment.is_verified()) else {
+            return Ok(false);
+        };
+        self.segments.verify(next)?;
+        Ok(true)
     }
 
     /// One merge, where one is due; tells whether it was.
@@ -129,10 +151,14 @@ impl Worker {
         let Some(range) = pick(&sizes, open_day, &self.options) else {
             return Ok(false);
         };
-        let entry = merge(
-            snapshot.get(range).unwrap_or_default(),
-            self.segments.root(),
-        )?;
+        let parts = snapshot.get(range).unwrap_or_default();
+        for part in parts {
+            // Damage must not be copied under a new checksum.
+            if !self.segments.verify(part)? {
+                return Ok(true);
+            }
+        }
+        let entry = merge(parts, self.segments.root())?;
         self.segments.add(&entry)?;
         self.metrics.index_merges.inc();
         Ok(true)

@@ -26,6 +26,9 @@ pub fn each_id_form(raw: &str, mut found: impl FnMut(&str)) {
     if raw.is_empty() {
         return;
     }
+    if let Some(id) = trace_id(raw) {
+        return found(id);
+    }
     if is_hex(raw) {
         return found_plain(unpadded(raw), &mut found);
     }
@@ -48,6 +51,16 @@ pub fn each_id_form(raw: &str, mut found: impl FnMut(&str)) {
     if let Some(root) = rooted(raw) {
         found_plain(unpadded(root), &mut found);
     }
+}
+
+/// A trace id as nearly all are written, which is its own normal form: 32 hex digits in lower case, no padding.
+fn trace_id(raw: &[u8]) -> Option<&str> {
+    let is_plain = raw.len() == 32
+        && raw
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && !raw.starts_with(b"0000000000000000");
+    std::str::from_utf8(raw).ok().filter(|_| is_plain)
 }
 
 /// Hands out the text lower-cased and, where it is an id of hex digits, without its dashes.
@@ -126,7 +139,9 @@ pub(crate) fn trace_and_span(raw: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     if let Some(plain) = amazon(raw) {
         return Some((plain, None));
     }
-    if let Some(at) = find(raw, b"Root=").or_else(|| find(raw, b"root=")) {
+    if raw.contains(&b'=')
+        && let Some(at) = find(raw, b"Root=").or_else(|| find(raw, b"root="))
+    {
         let root = raw.get(at + 5..)?.split(|byte| *byte == b';').next()?;
         return amazon(root).map(|root| (root, None));
     }

@@ -1,4 +1,4 @@
-//! One pass over a value: where three bytes begin a keyword of any rule, an automaton over all keywords
+//! One pass over a value: where four bytes may begin a keyword of any rule, an automaton over all keywords
 //! reads on from there, and the rules that wait for a keyword look at its place. Rules without a
 //! keyword (cards, IBANs) have gates of their own in `numbers.rs`.
 //!
@@ -48,22 +48,19 @@ const LAYERS: usize = 3;
 /// Shortest base64 text that is decoded.
 const BASE64_MIN: usize = 40;
 
-/// Which three bytes begin a keyword: one bit for each row of three classes. 4 KiB, so it stays in the
+/// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes. 8 KiB, so it stays in the
 /// fastest cache, which the automaton (a megabyte) does not; few places of a clean text pass.
-struct Gate(Box<[u64; 512]>);
+struct Gate(Box<[u64; 1024]>);
 
 impl Gate {
-    /// Bytes that a keyword has at least.
-    const LENGTH: usize = 3;
-
-    /// Classes of bytes, 5 bits each; letters without case.
-    const CLASSES: [u16; 256] = {
-        let mut classes = [0u16; 256];
+    /// Classes of bytes, 5 bits each; letters without case. 0 is also what stands behind the end.
+    const CLASSES: [u32; 256] = {
+        let mut classes = [0; 256];
         let mut byte = 0;
         while byte < 128 {
             classes[byte] = match byte as u8 {
-                letter @ b'a'..=b'z' => (letter - b'a') as u16 + 1,
-                letter @ b'A'..=b'Z' => (letter - b'A') as u16 + 1,
+                letter @ b'a'..=b'z' => (letter - b'a') as u32 + 1,
+                letter @ b'A'..=b'Z' => (letter - b'A') as u32 + 1,
                 b'0'..=b'9' => 27,
                 b'_' | b'-' => 28,
                 b':' | b'/' => 29,
@@ -76,25 +73,43 @@ impl Gate {
     };
 
     fn new(keywords: &[&str]) -> Self {
-        let mut bits = Box::new([0u64; 512]);
+        let mut gate = Self(Box::new([0; 1024]));
         for keyword in keywords {
-            let row = keyword.bytes().take(Self::LENGTH).fold(0, Self::step);
-            if let Some(word) = bits.get_mut(usize::from(row >> 6)) {
-                *word |= 1 << (row & 63);
+            let begin = keyword.bytes().take(4).map(Self::class).fold(0, Self::step);
+            // Anything may follow a keyword of three bytes.
+            let classes = if keyword.len() < 4 { 0..32 } else { 0..1 };
+            for class in classes {
+                let row = if keyword.len() < 4 {
+                    Self::step(begin, class)
+                } else {
+                    begin
+                };
+                let (word, bit) = Self::place(row);
+                if let Some(word) = gate.0.get_mut(word) {
+                    *word |= bit;
+                }
             }
         }
-        Self(bits)
+        gate
     }
 
-    /// The row of the last three bytes, from that of the three before.
-    fn step(row: u16, byte: u8) -> u16 {
-        let class = Self::CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
-        (row << 5 | class) & 0x7fff
+    fn class(byte: u8) -> u32 {
+        Self::CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
-    fn opens(&self, row: u16) -> bool {
-        let word = self.0.get(usize::from(row >> 6)).copied().unwrap_or(0);
-        word >> (row & 63) & 1 == 1
+    /// The row of the last four classes, from that of the four before.
+    fn step(row: u32, class: u32) -> u32 {
+        (row << 5 | class) & 0xf_ffff
+    }
+
+    fn place(row: u32) -> (usize, u64) {
+        let hash = row.wrapping_mul(0x9e37_79b1) >> 16;
+        (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    }
+
+    fn opens(&self, row: u32) -> bool {
+        let (word, bit) = Self::place(row);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 }
 
@@ -180,15 +195,19 @@ impl Engine {
 
     fn keywords(&self, text: &[u8], place: Place, spans: &mut Spans) {
         let mut row = 0;
-        for (at, byte) in text.iter().enumerate() {
-            row = Gate::step(row, *byte);
-            if self.gate.opens(row) && at + 1 >= Gate::LENGTH {
-                self.keywords_from(text, at + 1 - Gate::LENGTH, place, spans);
+        // One step behind the end: a keyword of three bytes may stand there.
+        let classes = text.iter().map(|byte| Gate::class(*byte));
+        for (at, class) in classes.chain(std::iter::once(0)).enumerate() {
+            row = Gate::step(row, class);
+            if self.gate.opens(row) && at >= 3 {
+                self.keywords_from(text, at - 3, place, spans);
             }
         }
     }
 
-    /// The keywords that begin at `start`.
+    /// The keywords that begin at `start`. Apart, so that the loop over clean text stays small.
+    #[cold]
+    #[inline(never)]
     fn keywords_from(&self, text: &[u8], start: usize, place: Place, spans: &mut Spans) {
         let mut state = self.start;
         for (at, byte) in text.iter().enumerate().skip(start) {

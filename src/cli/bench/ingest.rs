@@ -17,6 +17,27 @@ const PATH: &str = "/api/v1/ingest?format=json&source=bench";
 /// Generated events wait in memory, so that making them costs nothing while the clock runs.
 const PREPARED_BYTES_MAX: usize = 4 << 30;
 
+/// Requests to be sent.
+struct Queue {
+    bodies: Mutex<VecDeque<(u64, Vec<u8>)>>,
+    /// Time between two of them; none: each as soon as a connection is free.
+    per_request: Option<Duration>,
+    since: Stopwatch,
+}
+
+impl Queue {
+    /// The next request, and how long after the start it is due.
+    fn next(&self) -> Option<(Duration, Vec<u8>)> {
+        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, body) = bodies.pop_front()?;
+        let due = self
+            .per_request
+            .map(|each| each.mul_f64(number as f64))
+            .unwrap_or_else(|| self.since.elapsed());
+        Some((due, body))
+    }
+}
+
 #[derive(Default)]
 struct Outcome {
     acks: Vec<Duration>,
@@ -38,7 +59,13 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
         Arc::new(Mutex::new(Outcome::default())),
         Arc::new(Mutex::new(Vec::new())),
     );
-    let queue = Arc::new(Mutex::new(bodies));
+    let queue = Arc::new(Queue {
+        bodies: Mutex::new((0u64..).zip(bodies).collect()),
+        per_request: ingest
+            .rate
+            .map(|rate| Duration::from_secs_f64(ingest.batch as f64 / f64::from(rate.max(1)))),
+        since: Stopwatch::start(),
+    });
     let tasks = Tasks::new();
     let probing = Tasks::new();
     let watch = Stopwatch::start();
@@ -110,28 +137,20 @@ fn prepare(load: &mut Load, events: u64, batch: u64) -> (VecDeque<Vec<u8>>, usiz
     (bodies, bytes)
 }
 
-async fn sender(
-    client: Arc<Client>,
-    queue: Arc<Mutex<VecDeque<Vec<u8>>>>,
-    outcome: Arc<Mutex<Outcome>>,
-) {
-    loop {
-        let next = queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        let Some(body) = next else { return };
+async fn sender(client: Arc<Client>, queue: Arc<Queue>, outcome: Arc<Mutex<Outcome>>) {
+    while let Some((mut due, body)) = queue.next() {
+        tokio::time::sleep(due.saturating_sub(queue.since.elapsed())).await;
         for _attempt in 0..60 {
-            let watch = Stopwatch::start();
             let response = client.raw(PATH, "application/x-ndjson", body.clone()).await;
             if outcome
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .take(response, watch.elapsed())
+                .take(response, queue.since.elapsed().saturating_sub(due))
             {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
+            due = queue.since.elapsed();
         }
     }
 }

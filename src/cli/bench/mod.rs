@@ -30,6 +30,10 @@ pub(super) struct Ingest {
     /// Events per request.
     #[arg(long, default_value_t = 1_000)]
     batch: u64,
+    /// Events per second; as fast as they are taken where missing. The time until the acknowledgement then counts from
+    /// the moment a request was due, so that a slow answer does not hide those behind it.
+    #[arg(long)]
+    rate: Option<u32>,
     /// Seed of the events.
     #[arg(long, default_value_t = 1)]
     seed: u64,

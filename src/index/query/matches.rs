@@ -66,6 +66,8 @@ pub(in crate::index) fn free_text<'v>(
 ) -> Option<(&'v str, Place)> {
     match name {
         FieldName::Known(Field::Message) => Some((text_of(value)?, Place::Message)),
+        // Our own words, the same on nearly all events.
+        FieldName::Known(Field::EventTimeSource | Field::HttpRouteGuessed) => None,
         FieldName::Known(field) => match (field.kind(), value) {
             (Kind::Text, value) => Some((text_of(value)?, Place::Elsewhere)),
             (Kind::Stored, Value::Str(text)) => Some((text, Place::Elsewhere)),

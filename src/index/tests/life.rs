@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::segment::{META, SCHEMA_VERSION};
 use super::super::{Options, SearchRequest, Sort};
 use super::{Lab, event, offsets, small};
+use crate::clock::Stopwatch;
 use crate::model::Offset;
 
 fn events(range: std::ops::Range<u64>) -> Vec<crate::model::Event<'static>> {
@@ -312,4 +313,49 @@ fn what_the_log_forgets_the_index_forgets() {
     assert_eq!(lab.index.drop_before(Offset(30)).unwrap(), 4);
     assert_eq!(lab.find("*", 100, Sort::Asc), (28..70).collect::<Vec<_>>());
     lab.stop();
+}
+
+#[test]
+fn a_damaged_byte_is_found_and_the_segment_built_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = Lab::open(dir.path(), small());
+    lab.append(&events(0..35));
+    lab.catch_up();
+    let path = lab.index.worker.segments.snapshot()[2].path().to_owned();
+    lab.stop();
+    for file in ["columns", "ids", "words"] {
+        let whole = fs::read(path.join(file)).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 5) {
+            let mut hurt = whole.clone();
+            hurt[at] ^= 0x41;
+            fs::write(path.join(file), hurt).unwrap();
+            let lab = Lab::open(dir.path(), small());
+            // Whatever is asked before the bytes were looked at: no panic.
+            for query in [
+                "*",
+                "user:user-3",
+                "ip:10.0.0.0/30",
+                "completed",
+                "status:>300",
+            ] {
+                let request = SearchRequest::new(lab.searcher().parse(query).unwrap());
+                let _either = lab.searcher().search(&request).is_ok();
+            }
+            lab.index.start(&lab.tasks).unwrap();
+            let watch = Stopwatch::start();
+            let segments = &lab.index.worker.segments;
+            while !segments
+                .snapshot()
+                .iter()
+                .all(|segment| segment.is_verified())
+                || lab.index.visible() < lab.wal.end()
+            {
+                assert!(watch.elapsed() < Duration::from_secs(20), "{file} {at}");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            assert_eq!(lab.find("completed", 20, Sort::Desc), all_desc(35));
+            assert_eq!(lab.find("req-00000017", 20, Sort::Desc), [17]);
+            lab.stop();
+        }
+    }
 }

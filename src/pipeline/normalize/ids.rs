@@ -63,7 +63,7 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// An id as it stands: trimmed, cut, lower case where it is a UUID or hex.
+/// An id as it stands: trimmed, lower case where it is a UUID or hex; nothing where it is too long.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = values::trimmed(&text);
     let text = if trimmed.len() == text.len() {
@@ -71,7 +71,10 @@ fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     } else {
         Cow::Owned(trimmed.to_owned())
     };
-    let text = values::cut(text, ID_BYTES_MAX);
+    // Never cut: a part of a secret may no longer look like one. What is too long is kept under its own name.
+    if text.len() > ID_BYTES_MAX {
+        return Cow::Borrowed("");
+    }
     if !text.bytes().any(|b| b.is_ascii_uppercase()) {
         return text;
     }

@@ -24,7 +24,7 @@ use wardline_parsers::{Entry, Format, Note, Parsed};
 pub use action::SensitiveRoute;
 pub use address::Cidr;
 
-use crate::model::{Event, Field, Timestamp, Value};
+use crate::model::{Event, Field, ID_BYTES_MAX, Timestamp, Value};
 use ids::Ids;
 use names::{Names, Target};
 use request::Addresses;
@@ -194,10 +194,12 @@ impl<'a> Scratch<'a> {
                 self.addresses.found(target, entry, &mut self.slots)
             }
             Target::Id(kind) => {
+                let is_long = values::text(&entry.value).is_some_and(|id| id.len() > ID_BYTES_MAX);
+                let whole = is_long.then(|| entry.clone());
                 if let Value::Str(text) | Value::Num(text) = entry.value {
                     self.ids.found(kind, text);
                 }
-                None
+                whole
             }
             Target::Span | Target::Session => {
                 let is_span = target == Target::Span;
@@ -226,7 +228,7 @@ impl<'a> Scratch<'a> {
         }
         let value = match (field, entry.value) {
             (Field::UrlDomain, Value::Str(host)) => Value::Str(request::without_port(host)),
-            (Field::SpanId, Value::Str(span)) => Value::Str(values::lower(span)),
+            (Field::SpanId, Value::Str(span)) => Value::Str(values::lower_hex(span)),
             (_, value) => value,
         };
         self.slots.offer(field, value, entry.name);

@@ -173,11 +173,11 @@ fn uri<'a>(slots: &mut Slots<'a>, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
     let user = authority.rfind('@').map_or(0, |at| at + 1);
     if !slots.has(Field::UrlScheme) {
         let scheme = values::part(&text, 0..scheme.len());
-        slots.set_str(Field::UrlScheme, values::lower(scheme));
+        slots.set_str(Field::UrlScheme, values::lower_host(scheme));
     }
     if !slots.has(Field::UrlDomain) && user < authority.len() {
         let host = values::part(&text, start + user..start + length);
-        slots.set_str(Field::UrlDomain, values::lower(without_port(host)));
+        slots.set_str(Field::UrlDomain, values::lower_host(without_port(host)));
     }
     path_and_query(slots, text, start + length)
 }

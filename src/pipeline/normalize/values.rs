@@ -134,7 +134,32 @@ pub(super) fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
     text
 }
 
-/// A level by name, or by the numbers of pino and bunyan.
+/// Names of levels, in lower case.
+const LEVELS: [&str; 20] = [
+    "trace",
+    "verbose",
+    "debug",
+    "info",
+    "information",
+    "informational",
+    "notice",
+    "warn",
+    "warning",
+    "error",
+    "err",
+    "severe",
+    "crit",
+    "critical",
+    "alert",
+    "emerg",
+    "emergency",
+    "fatal",
+    "panic",
+    "audit",
+];
+
+/// A level by name, or by the numbers of pino and bunyan. What is none stays as it is written: redaction knows secrets
+/// by their case.
 pub(super) fn level(value: Value<'_>) -> Result<Cow<'_, str>, Value<'_>> {
     match value {
         Value::Num(number) => match number.as_ref() {
@@ -146,24 +171,28 @@ pub(super) fn level(value: Value<'_>) -> Result<Cow<'_, str>, Value<'_>> {
             "60" => Ok(Cow::Borrowed("fatal")),
             _ => Err(Value::Num(number)),
         },
-        Value::Str(text) if !text.is_empty() && text.len() <= 32 => Ok(lower(text)),
+        Value::Str(text) if LEVELS.iter().any(|known| text.eq_ignore_ascii_case(known)) => {
+            Ok(lower(text))
+        }
+        Value::Str(text) if !text.is_empty() && text.len() <= 32 => Ok(text),
         other => Err(other),
     }
 }
 
-/// `text` cut to `bytes_max`, whole characters.
-pub(super) fn cut(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
-        return text;
+/// Hex digits in lower case; anything else as it is: redaction, which comes later, knows secrets by their case.
+pub(super) fn lower_hex(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+        return lower(text);
     }
-    let end = text.floor_char_boundary(bytes_max);
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
-        Cow::Owned(mut text) => {
-            text.truncate(end);
-            Cow::Owned(text)
-        }
+    text
+}
+
+/// A host in lower case; as it is where a part of it is long enough to be a secret.
+pub(super) fn lower_host(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.split('.').all(|part| part.len() < 16) {
+        return lower(text);
     }
+    text
 }
 
 /// The part of a text as a text of the same life: borrowed where the text is.
