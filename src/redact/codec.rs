@@ -29,16 +29,14 @@ pub enum DecodeError {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     text: Vec<u8>,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 impl Batch {
     /// Adds an event behind the others.
     pub fn push(&mut self, event: &CleanEvent<'_>) {
         encode(&event.0, &mut self.text);
-        // A batch is far smaller than 4 GiB: one request body is bounded at 64 MiB.
-        self.ends
-            .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        self.ends.push(self.text.len());
     }
 
     /// How many events.
@@ -63,9 +61,8 @@ impl Batch {
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0usize;
         self.ends.iter().map(move |end| {
-            let end = usize::try_from(*end).unwrap_or(usize::MAX);
-            let record = self.text.get(start..end).unwrap_or_default();
-            start = end;
+            let record = self.text.get(start..*end).unwrap_or_default();
+            start = *end;
             record
         })
     }

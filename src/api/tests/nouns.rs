@@ -1,10 +1,15 @@
 //! Each noun once through its life.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::super::Served;
 use super::{House, request};
+use crate::api::Error;
 use crate::model::{Event, Field, Offset, RuleRef, Severity, Timestamp};
 use crate::redact::{Batch, Redactor, TagKey};
 use crate::store::{AlertChange, Scope};
@@ -335,5 +340,52 @@ async fn aggregations_are_read_one_by_one() {
             .await;
         let problem = answer.is_problem(422, "input_invalid");
         assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_held_to_the_bounds_of_the_options() {
+    let house = House::new();
+    let key = house.key(&[Scope::Search]);
+    let deep = format!("{}a{}", "(".repeat(40), ")".repeat(40));
+    let wide = vec!["a"; 300].join(" OR ");
+    let long = "a".repeat(17 << 10);
+    for query in [deep, wide, long] {
+        let aggs = json!({"n": {"cardinality": {"field": "client.ip"}}});
+        for (path, body) in [
+            ("/api/v1/search", json!({"query": query})),
+            ("/api/v1/aggregate", json!({"query": query, "aggs": aggs})),
+        ] {
+            let answer = house.post(path, &key, body).await;
+            answer.is_problem(422, "query_invalid");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_counted_once() {
+    let house = House::new();
+    let key = house.key(&[Scope::Search]);
+    let answer = house.post("/api/v1/search", &key, json!({})).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(house.metrics.search_requests.get(), 1);
+}
+
+#[tokio::test]
+async fn the_slot_of_a_search_is_held_until_the_search_ends() {
+    let house = House::new();
+    let served = Arc::new(Served::new(house.state.clone()));
+    let free = served.searches.available_permits();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let search = served.search(move |_state| {
+        let _gone = ended.recv().is_err();
+        Ok::<_, Error>(())
+    });
+    let gone = tokio::time::timeout(Duration::from_millis(50), search).await;
+    assert!(gone.is_err(), "the search waits");
+    assert_eq!(served.searches.available_permits(), free - 1);
+    drop(end);
+    while served.searches.available_permits() < free {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
