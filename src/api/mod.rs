@@ -25,6 +25,7 @@ mod events;
 mod fields;
 mod health;
 mod keys;
+mod list;
 mod requests;
 mod rules;
 mod search;

@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::auth::Authorized;
 use super::error::Error;
 use super::input::Json;
+use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::{Shared, State, when};
@@ -151,15 +152,6 @@ impl EventJson {
         text.push('}');
         Self::from_text(text)
     }
-}
-
-/// Where the next page starts.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PageInfo {
-    /// For the next request; null on the last page.
-    pub(super) next_cursor: Option<String>,
-    /// How many were asked for.
-    pub(super) limit: usize,
 }
 
 /// What was looked at to answer.
