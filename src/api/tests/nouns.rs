@@ -376,7 +376,7 @@ async fn the_slot_of_a_search_is_held_until_the_search_ends() {
     let house = House::new();
     let served = Arc::new(Served::new(house.state.clone()));
     let free = served.searches.available_permits();
-    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
     let search = served.search(move |_state| {
         let _gone = ended.recv().is_err();
         Ok::<_, Error>(())

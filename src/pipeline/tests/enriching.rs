@@ -12,7 +12,7 @@ fn leak(bytes: Vec<u8>) -> &'static [u8] {
 /// The enriched fields of one event with this client.
 fn fields(pipeline: &Pipeline, address: &str) -> String {
     let body = format!("{{\"client_ip\":\"{address}\"}}");
-    let output = run(&pipeline, &payload(Format::Auto, body));
+    let output = run(pipeline, &payload(Format::Auto, body));
     let fields = [
         Field::NetworkClass,
         Field::ClientCountry,

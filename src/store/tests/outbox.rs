@@ -369,3 +369,33 @@ fn deliveries_of_an_alert_come_page_by_page() {
     }
     assert!(store.alert_deliveries(&id, 9, Some("x")).is_err());
 }
+
+#[test]
+fn messages_that_lost_their_endpoint_hide_no_older_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    let gone = endpoint(&store);
+    let opened_only = NewEndpoint {
+        url: "https://example.com/hook".into(),
+        event_types: vec![EventType::AlertOpened],
+        ..Default::default()
+    };
+    let stays = store.add_endpoint(opened_only).unwrap().0.id;
+    let id = open_alert(&store, 0, "a");
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(1));
+        store.ack_alert(&id, &Act::default(), None).unwrap();
+        clock.advance(Duration::from_secs(1));
+        store.reopen_alert(&id, &Act::default()).unwrap();
+    }
+    store.delete_endpoint(&gone).unwrap();
+    store.prune().unwrap();
+    let mut page = store.alert_deliveries(&id, 1, None).unwrap();
+    while page.deliveries.is_empty() {
+        page = store
+            .alert_deliveries(&id, 1, page.next_cursor.as_deref())
+            .unwrap();
+    }
+    assert_eq!(page.deliveries[0].endpoint_id, stays);
+    assert_eq!(page.next_cursor, None);
+}
