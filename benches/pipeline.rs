@@ -117,10 +117,11 @@ fn main() {
     let pipeline = Pipeline::new(&Options::default(), enricher, Arc::new(redactor), metrics);
     let payload = Payload {
         source: "bench".into(),
-        peer: None,
         received: Timestamp(1_795_288_473_000_000_000),
         format: Format::Auto,
         bytes: text.into(),
+        patience: std::time::Duration::ZERO,
+        room: None,
     };
     let raw = best(|| {
         pipeline.raw_events(&payload, |event| {
@@ -129,7 +130,10 @@ fn main() {
     });
     report("+ normalize, enrich", bytes, raw);
     let all = best(|| {
-        black_box(pipeline.run(&payload));
+        pipeline.run(&payload, |output| {
+            black_box(output);
+            std::ops::ControlFlow::Continue(())
+        });
     });
     report("+ redact, encode", bytes, all);
 }

@@ -173,13 +173,13 @@ macro_rules! metrics {
 
 metrics! {
     ingest_requests: Counter "wardline_ingest_requests_total" "Ingest requests answered with 2xx.";
-    ingest_refused: Counter "wardline_ingest_refused_total" "Ingest requests refused for lack of room (503).";
+    ingest_refused: Counter "wardline_ingest_refused_total" "Ingest requests refused for lack of room or because the log takes nothing (503).";
     ingest_rejected: Counter "wardline_ingest_rejected_total" "Ingest requests rejected as malformed or too large (4xx).";
     ingest_bytes: Counter "wardline_ingest_bytes_total" "Bytes of records received, after decompression.";
     ingest_events: Counter "wardline_ingest_events_total" "Events accepted.";
     ingest_flagged: Counter "wardline_ingest_flagged_total" "Events accepted with a note.";
-    ingest_in_flight_bytes: Gauge "wardline_ingest_in_flight_bytes" "Bytes admitted and not yet durable.";
-    ingest_held_bytes: Gauge "wardline_ingest_held_bytes" "Bytes of request bodies held, from their first byte to the acknowledgement.";
+    ingest_in_flight_bytes: Gauge "wardline_ingest_in_flight_bytes" "Bytes set aside for events on their way to the log.";
+    ingest_held_bytes: Gauge "wardline_ingest_held_bytes" "Bytes of request bodies held, from their first byte until nothing works on them any more.";
     ingest_ack: Histogram "wardline_ingest_ack_seconds" "From the end of the body to the acknowledgement.";
     files_followed: Gauge "wardline_files_followed" "Files being followed.";
     records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";
@@ -230,7 +230,6 @@ metrics! {
     rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
-    tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";
     config_reloads: Counter "wardline_config_reloads_total" "Reloads taken over.";
     config_reload_failures: Counter "wardline_config_reload_failures_total" "Reloads refused; the old configuration stayed.";
 }

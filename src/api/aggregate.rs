@@ -14,7 +14,7 @@ use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::search::StatsJson;
 use super::{Shared, State, when};
-use crate::index::{Aggregate, AggregateRequest, Aggregation, Bucket, TimeBucket, query};
+use crate::index::{Aggregate, AggregateRequest, Aggregation, Bucket, TimeBucket};
 
 static AGGREGATE: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/aggregate", "aggregate")
     .summary("Histograms, top values and counts over the events that match a query.")
@@ -207,7 +207,7 @@ fn run(input: AggregateInput, state: &State) -> Result<AggregateAnswer, Error> {
         aggregates.push((name, aggregate));
     }
     let found = state.searcher.aggregate(&AggregateRequest {
-        query: query::parse(&input.query, now)?,
+        query: state.searcher.parse(&input.query)?,
         from: when::moment(input.from.as_deref(), "/from", now)?,
         to: when::moment(input.to.as_deref(), "/to", now)?,
         aggregates,

@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::auth::Authorized;
 use super::error::Error;
 use super::input::{Id, Json, Query};
+use super::list::{List, PAGE, PageParams, page_limit};
 use super::routes::{Param, RouteSpec, Routes, Shape};
-use super::search::{EventJson, PageInfo};
+use super::search::EventJson;
 use super::{Shared, State, events};
 use crate::model::{Alert, ResolutionReason, Severity, Status};
 use crate::store::{self, Act, AlertFilter, Delivery, HistoryEntry, Scope};
@@ -44,19 +45,21 @@ const LIST_PARAMS: &[Param] = &[
 static LIST: RouteSpec = get("/api/v1/alerts", "alert_list")
     .summary("Alerts, the newest first.")
     .params(LIST_PARAMS)
-    .gives(Shape::of::<AlertList>());
+    .gives(Shape::of::<List<Alert>>());
 static SHOW: RouteSpec = get("/api/v1/alerts/{id}", "alert_show")
     .summary("One alert; its `ETag` is its version.")
     .gives(Shape::of::<Alert>());
 static HISTORY: RouteSpec = get("/api/v1/alerts/{id}/history", "alert_history")
     .summary("What was done to an alert, oldest first.")
-    .gives(Shape::of::<HistoryList>());
+    .params(PAGE)
+    .gives(Shape::of::<List<HistoryEntry>>());
 static EVENTS: RouteSpec = get("/api/v1/alerts/{id}/events", "alert_events")
     .summary("The sample events of an alert, in full.")
-    .gives(Shape::of::<EventList>());
+    .gives(Shape::of::<List<EventJson>>());
 static DELIVERIES: RouteSpec = get("/api/v1/alerts/{id}/deliveries", "alert_deliveries")
     .summary("Which webhooks were told, newest first.")
-    .gives(Shape::of::<DeliveryList>());
+    .params(PAGE)
+    .gives(Shape::of::<List<Delivery>>());
 static ACK: RouteSpec = act("/api/v1/alerts/{id}/ack", "alert_ack")
     .summary("Takes an alert.")
     .takes(Shape::of::<AckInput>());
@@ -86,8 +89,6 @@ pub(super) fn register(routes: &mut Routes) {
 const TEXT_BYTES_MAX: usize = 8_192;
 /// Longest name of an assignee, in bytes.
 const NAME_BYTES_MAX: usize = 200;
-/// Entries of a history or deliveries of an alert on one page.
-const ROWS_MAX: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,38 +99,6 @@ struct ListParams {
     q: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
-}
-
-/// Alerts.
-#[derive(Debug, Serialize, ToSchema)]
-struct AlertList {
-    /// The newest first.
-    data: Vec<Alert>,
-    /// Where the next page starts.
-    page: PageInfo,
-}
-
-/// What was done to an alert.
-#[derive(Debug, Serialize, ToSchema)]
-struct HistoryList {
-    /// The oldest first.
-    data: Vec<HistoryEntry>,
-}
-
-/// Events.
-#[derive(Debug, Serialize, ToSchema)]
-struct EventList {
-    /// Those the log still holds.
-    data: Vec<EventJson>,
-}
-
-/// Deliveries.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DeliveryList {
-    /// The newest first.
-    pub(super) data: Vec<Delivery>,
-    /// Where the next page starts.
-    pub(super) page: PageInfo,
 }
 
 /// Takes an alert.
@@ -189,14 +158,6 @@ fn words<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-/// The page size asked for, within the bound.
-pub(super) fn page_limit(limit: Option<usize>) -> Result<usize, Error> {
-    match limit.unwrap_or(100) {
-        limit @ 1..=1000 => Ok(limit),
-        _ => Err(Error::input("limit", "invalid_value", "expected 1 to 1000")),
-    }
-}
-
 /// A text of bounded length.
 pub(super) fn bounded(text: &str, pointer: &str, bytes_max: usize) -> Result<(), Error> {
     if text.len() <= bytes_max {
@@ -228,7 +189,7 @@ async fn list(
     With(state): With<Shared>,
     _caller: Authorized,
     Query(params): Query<ListParams>,
-) -> Result<Answer<AlertList>, Error> {
+) -> Result<Answer<List<Alert>>, Error> {
     let limit = page_limit(params.limit)?;
     let filter = AlertFilter {
         statuses: words::<Status>(params.status.as_deref(), "status")?,
@@ -242,11 +203,7 @@ async fn list(
             state.store.alerts(&filter, limit, cursor)
         })
         .await?;
-    let next_cursor = page.next_cursor;
-    Ok(Answer(AlertList {
-        data: page.alerts,
-        page: PageInfo { next_cursor, limit },
-    }))
+    Ok(Answer(List::page(page.alerts, page.next_cursor, limit)))
 }
 
 fn existing(state: &State, id: &str) -> Result<Alert, Error> {
@@ -266,21 +223,30 @@ async fn history(
     With(state): With<Shared>,
     _caller: Authorized,
     Id(id): Id,
-) -> Result<Answer<HistoryList>, Error> {
-    let data = state
+    Query(params): Query<PageParams>,
+) -> Result<Answer<List<HistoryEntry>>, Error> {
+    let limit = page_limit(params.limit)?;
+    // The cursor is the number of the last entry that was seen.
+    let after = params.cursor.as_deref().map_or(Ok(0), str::parse);
+    let after = after.map_err(|_| Error::input("cursor", "invalid_value", "not a cursor"))?;
+    let mut data = state
         .ask(move |state| {
             existing(state, &id)?;
-            Ok::<_, Error>(state.store.alert_history(&id, 0, ROWS_MAX)?)
+            Ok::<_, Error>(state.store.alert_history(&id, after, limit + 1)?)
         })
         .await?;
-    Ok(Answer(HistoryList { data }))
+    let has_more = data.len() > limit;
+    data.truncate(limit);
+    let last = data.last().filter(|_| has_more);
+    let next_cursor = last.map(|entry| entry.seq.to_string());
+    Ok(Answer(List::page(data, next_cursor, limit)))
 }
 
 async fn sample_events(
     With(state): With<Shared>,
     _caller: Authorized,
     Id(id): Id,
-) -> Result<Answer<EventList>, Error> {
+) -> Result<Answer<List<EventJson>>, Error> {
     let data = state
         .ask(move |state| {
             let alert = existing(state, &id)?;
@@ -291,37 +257,36 @@ async fn sample_events(
                 .collect::<Result<Vec<_>, _>>()
         })
         .await?;
-    Ok(Answer(EventList { data }))
+    Ok(Answer(List::whole(data)))
 }
 
 async fn deliveries(
     With(state): With<Shared>,
     _caller: Authorized,
     Id(id): Id,
-) -> Result<Answer<DeliveryList>, Error> {
-    let data = state
+    Query(params): Query<PageParams>,
+) -> Result<Answer<List<Delivery>>, Error> {
+    let limit = page_limit(params.limit)?;
+    let page = state
         .ask(move |state| {
             existing(state, &id)?;
-            Ok::<_, Error>(state.store.alert_deliveries(&id, ROWS_MAX)?)
+            let cursor = params.cursor.as_deref();
+            Ok::<_, Error>(state.store.alert_deliveries(&id, limit, cursor)?)
         })
         .await?;
-    let page = PageInfo {
-        next_cursor: None,
-        limit: ROWS_MAX,
-    };
-    Ok(Answer(DeliveryList { data, page }))
+    Ok(Answer(List::page(page.deliveries, page.next_cursor, limit)))
 }
 
-/// One act on an alert, by the caller, on the version of `If-Match`.
+/// One act on an alert, by the caller, on the version of `If-Match`, with words from that place of the body.
 async fn change(
     state: Shared,
     caller: Authorized,
     headers: &HeaderMap,
-    note: Option<String>,
+    (place, note): (&str, Option<String>),
     change: impl FnOnce(&store::Store, &Act) -> Result<Alert, store::Error> + Send + 'static,
 ) -> Result<Response, Error> {
     if let Some(note) = &note {
-        bounded(note, "/note", TEXT_BYTES_MAX)?;
+        bounded(note, place, TEXT_BYTES_MAX)?;
     }
     let act = Act {
         actor: caller.0.name.to_string(),
@@ -345,7 +310,8 @@ async fn ack(
         "/assignee",
         NAME_BYTES_MAX,
     )?;
-    change(state, caller, &headers, input.note, move |store, act| {
+    let note = ("/note", input.note);
+    change(state, caller, &headers, note, move |store, act| {
         store.ack_alert(&id, act, assignee)
     })
     .await
@@ -358,13 +324,10 @@ async fn close(
     headers: HeaderMap,
     Json(input): Json<CloseInput>,
 ) -> Result<Response, Error> {
-    change(
-        state,
-        caller,
-        &headers,
-        Some(input.comment),
-        move |store, act| store.close_alert(&id, act, input.reason),
-    )
+    let comment = ("/comment", Some(input.comment));
+    change(state, caller, &headers, comment, move |store, act| {
+        store.close_alert(&id, act, input.reason)
+    })
     .await
 }
 
@@ -375,7 +338,8 @@ async fn reopen(
     headers: HeaderMap,
     Json(input): Json<ReopenInput>,
 ) -> Result<Response, Error> {
-    change(state, caller, &headers, input.note, move |store, act| {
+    let note = ("/note", input.note);
+    change(state, caller, &headers, note, move |store, act| {
         store.reopen_alert(&id, act)
     })
     .await
@@ -395,12 +359,9 @@ async fn note(
             "expected some words",
         ));
     }
-    change(
-        state,
-        caller,
-        &headers,
-        Some(input.text),
-        move |store, act| store.note_alert(&id, act),
-    )
+    let text = ("/text", Some(input.text));
+    change(state, caller, &headers, text, move |store, act| {
+        store.note_alert(&id, act)
+    })
     .await
 }

@@ -72,6 +72,14 @@ pub enum Error {
         /// Seconds after which trying again makes sense.
         retry_after_s: u64,
     },
+    /// The log stopped taking events in the middle of a large body.
+    #[error("stored {stored} events of the request and no more")]
+    PartlyStored {
+        /// Its first events, which are durable.
+        stored: u64,
+        /// Seconds after which trying again makes sense.
+        retry_after_s: u64,
+    },
     /// Took longer than the route may.
     #[error("deadline exceeded")]
     Deadline,
@@ -190,6 +198,10 @@ impl Error {
             }
             Self::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             Self::Busy { .. } => (S::SERVICE_UNAVAILABLE, "busy", "No room at the moment"),
+            Self::PartlyStored { .. } => {
+                let code = "partly_stored";
+                (S::SERVICE_UNAVAILABLE, code, "Not all of it was stored")
+            }
             Self::Deadline => (S::SERVICE_UNAVAILABLE, "deadline", "Took too long"),
             Self::Conflict(_) => (S::CONFLICT, "conflict", "Not possible in this state"),
             Self::VersionMismatch => (
@@ -221,6 +233,10 @@ impl Error {
             Self::MediaTypeUnsupported => "send 'Content-Type: application/json'".into(),
             Self::ParameterInvalid(text) => text.clone().into(),
             Self::Busy { .. } => "nothing of this request was stored; send it again".into(),
+            Self::PartlyStored { stored, .. } => format!(
+                "the first {stored} events of this request are stored; send the others again, or all: then these are stored twice"
+            )
+            .into(),
             Self::Conflict(why) => (*why).into(),
             Self::TooCostly(why) => why.clone().into(),
             Self::VersionMismatch => "read the object again and repeat the change".into(),
@@ -256,7 +272,9 @@ impl Error {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"wardline\""),
             )),
-            Self::RateLimited { retry_after_s, .. } | Self::Busy { retry_after_s } => {
+            Self::RateLimited { retry_after_s, .. }
+            | Self::Busy { retry_after_s }
+            | Self::PartlyStored { retry_after_s, .. } => {
                 Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_s)))
             }
             Self::Deadline => Some((header::RETRY_AFTER, HeaderValue::from(1u64))),
@@ -298,9 +316,10 @@ impl From<crate::index::Error> for Error {
                 "invalid_value",
                 "take next_cursor of the same search",
             ),
-            Index::TooSlow(_) | Index::TooManyBuckets(_) | Index::TooManyCandidates(_) => {
-                Self::TooCostly(error.to_string())
-            }
+            Index::TooSlow(_)
+            | Index::TooManyBuckets(_)
+            | Index::TooManyCandidates(_)
+            | Index::TooManyValues(_) => Self::TooCostly(error.to_string()),
             Index::NoColumn(_) => Self::input(
                 "/aggs",
                 "invalid_value",

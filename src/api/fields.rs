@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Authorized;
+use super::list::List;
 use super::routes::{RouteSpec, Routes, Shape};
 use crate::model::{Field, Kind};
 use crate::store::Scope;
@@ -12,17 +13,10 @@ use crate::store::Scope;
 static LIST: RouteSpec = RouteSpec::get("/api/v1/fields", "field_list")
     .summary("The canonical fields.")
     .scope(Scope::Search)
-    .gives(Shape::of::<FieldList>());
+    .gives(Shape::of::<List<FieldJson>>());
 
 pub(super) fn register(routes: &mut Routes) {
     routes.add(&LIST, list);
-}
-
-/// The canonical fields.
-#[derive(Debug, Serialize, ToSchema)]
-struct FieldList {
-    /// In the order of the table.
-    data: Vec<FieldJson>,
 }
 
 /// A field.
@@ -47,13 +41,11 @@ const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-async fn list(_caller: Authorized) -> Answer<FieldList> {
+async fn list(_caller: Authorized) -> Answer<List<FieldJson>> {
     let data = Field::ALL.iter().map(|field| FieldJson {
         name: field.name(),
         kind: kind(field.kind()),
         doc: field.doc(),
     });
-    Answer(FieldList {
-        data: data.collect(),
-    })
+    Answer(List::whole(data.collect()))
 }

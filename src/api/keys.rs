@@ -10,6 +10,7 @@ use super::auth::Authorized;
 use super::error::Error;
 use super::input::{Id, Json};
 use super::key::{self, NewKey};
+use super::list::List;
 use super::routes::{RouteSpec, Routes, Shape};
 use super::{Shared, State};
 use crate::model::Timestamp;
@@ -17,7 +18,7 @@ use crate::store::{ApiKey, Scope};
 
 static LIST: RouteSpec = RouteSpec::get("/api/v1/keys", "key_list")
     .summary("API keys, without their secrets.")
-    .gives(Shape::of::<KeyList>());
+    .gives(Shape::of::<List<KeyJson>>());
 static CREATE: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/keys", "key_create")
     .summary("Makes a key; its text is shown this once.")
     .takes(Shape::of::<KeyInput>())
@@ -114,13 +115,6 @@ impl KeyJson {
     }
 }
 
-/// Keys.
-#[derive(Debug, Serialize, ToSchema)]
-struct KeyList {
-    /// By id.
-    data: Vec<KeyJson>,
-}
-
 /// A key that was made.
 #[derive(Debug, Serialize, ToSchema)]
 struct KeyMade {
@@ -148,11 +142,14 @@ fn make(state: &State, new: &NewKey<'_>) -> Result<KeyMade, Error> {
     })
 }
 
-async fn list(With(state): With<Shared>, _caller: Authorized) -> Result<Answer<KeyList>, Error> {
+async fn list(
+    With(state): With<Shared>,
+    _caller: Authorized,
+) -> Result<Answer<List<KeyJson>>, Error> {
     let keys = state.ask(|state| state.store.api_keys()).await?;
     let now = state.clock.now();
     let data = keys.into_iter().map(|key| KeyJson::of(key, now)).collect();
-    Ok(Answer(KeyList { data }))
+    Ok(Answer(List::whole(data)))
 }
 
 async fn create(

@@ -25,6 +25,7 @@ mod events;
 mod fields;
 mod health;
 mod keys;
+mod list;
 mod requests;
 mod rules;
 mod search;
@@ -47,7 +48,7 @@ pub(crate) use input::Query;
 pub use session::offer_setup;
 pub use shell::RequestId;
 
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::detect::RulesHandle;
 use crate::index::Searcher;
 use crate::metrics::Metrics;
@@ -119,7 +120,7 @@ pub struct State {
 pub struct Served {
     state: State,
     limiter: Limiter,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
 
@@ -135,6 +136,15 @@ impl std::ops::Deref for Served {
 }
 
 impl Served {
+    fn new(state: State) -> Self {
+        Self {
+            limiter: Limiter::new(state.options.rates, state.metrics.clone()),
+            searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
+            openapi: OnceLock::new(),
+            state,
+        }
+    }
+
     /// Runs blocking work on the store or the log.
     ///
     /// # Errors
@@ -166,17 +176,14 @@ impl Served {
         T: Send + 'static,
         E: Into<Error> + Send + 'static,
     {
-        let slot = self.searches.acquire().await.map_err(Error::internal)?;
-        let watch = Stopwatch::start();
-        let result = self.ask(work).await;
-        drop(slot);
-        self.metrics.search_duration.observe(watch.elapsed());
-        match &result {
-            Ok(_) => self.metrics.search_requests.inc(),
-            Err(Error::TooCostly(_)) => self.metrics.search_refused.inc(),
-            Err(_) => {}
-        }
-        result
+        let slot = self.searches.clone().acquire_owned().await;
+        let slot = slot.map_err(Error::internal)?;
+        // The slot goes with the work, which runs on where the caller has gone or is out of time.
+        let work = move |state: &State| {
+            let _slot = slot;
+            work(state)
+        };
+        self.ask(work).await
     }
 }
 
@@ -187,12 +194,7 @@ pub fn router(state: State, doors: impl FnOnce(&mut Routes)) -> Router {
 
 /// The router with the specs it was made from.
 fn build(state: State, doors: impl FnOnce(&mut Routes)) -> (Router, Vec<&'static RouteSpec>) {
-    let shared = Arc::new(Served {
-        limiter: Limiter::new(state.options.rates, state.metrics.clone()),
-        searches: Semaphore::new(state.options.searches_max.max(1)),
-        openapi: OnceLock::new(),
-        state,
-    });
+    let shared = Arc::new(Served::new(state));
     let mut routes = Routes::new(shared.clone());
     doors(&mut routes);
     for register in NOUNS {

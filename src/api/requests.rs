@@ -1,5 +1,5 @@
 //! `GET /api/v1/requests/{id}`: the request story. Every event of one correlation id, of any service, in
-//! order of start, with a lane per service and the alerts that hold the id.
+//! order of start, with a lane per service, the pauses, and the alerts that hold the id.
 
 use axum::Json as Answer;
 use axum::extract::State as With;
@@ -14,12 +14,14 @@ use super::routes::{RouteSpec, Routes, Shape};
 use super::search::{EventJson, StatsJson};
 use super::{Shared, State};
 use crate::index::Hit;
-use crate::model::{Field, FieldName, Kind, Severity, Status, Timestamp, text_of};
+use crate::model::{
+    Field, FieldName, Kind, Severity, Status, Timestamp, each_id_form, id_forms, text_of,
+};
 use crate::redact::{CleanEvent, to_json};
-use crate::store::{AlertFilter, Scope};
+use crate::store::Scope;
 
 static SHOW: RouteSpec = RouteSpec::get("/api/v1/requests/{id}", "request_show")
-    .summary("Every event of one correlation id, in order, with lanes and alerts.")
+    .summary("Every event of one correlation id, in order, with lanes, gaps and alerts.")
     .scope(Scope::Search)
     .rate(Policy::Search)
     .gives(Shape::of::<Story>());
@@ -30,6 +32,8 @@ pub(super) fn register(routes: &mut Routes) {
 
 /// Alerts named in one story at most.
 const ALERTS_MAX: usize = 20;
+/// Shorter pauses are no gaps.
+const GAP_MS_MIN: i64 = 100;
 
 /// The life of one request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,7 +52,9 @@ struct Story {
     end: Option<String>,
     /// Milliseconds from start to end.
     duration_ms: f64,
-    /// Alerts that hold this id.
+    /// Pauses of at least 100 ms between events, in which none of them was under way.
+    gaps: Vec<Gap>,
+    /// The newest alerts that hold this id in any spelling, at most 20.
     alerts: Vec<AlertRef>,
     /// What was looked at.
     stats: StatsJson,
@@ -65,6 +71,17 @@ struct Lane {
     end: String,
     /// Its events.
     events: u64,
+}
+
+/// A pause.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+struct Gap {
+    /// Latest end of the events before it.
+    start: String,
+    /// Start of the event behind it.
+    end: String,
+    /// Milliseconds from start to end.
+    duration_ms: f64,
 }
 
 /// An alert, in short.
@@ -116,13 +133,42 @@ fn step(hit: &Hit) -> Result<Step, Error> {
 
 /// The first field of the event that holds the id.
 fn holder(event: &CleanEvent<'_>, id: &str) -> Option<&'static str> {
+    let wanted = id_forms(id);
     event.fields().iter().find_map(|(name, value)| match name {
         FieldName::Known(field) if field.kind() == Kind::Id => {
-            let text = text_of(value)?;
-            text.eq_ignore_ascii_case(id).then(|| field.name())
+            let mut is_held = false;
+            each_id_form(text_of(value)?, |form| {
+                is_held |= wanted.iter().any(|wanted| wanted == form);
+            });
+            is_held.then(|| field.name())
         }
         _ => None,
     })
+}
+
+/// Where nothing was under way between one event and the next; the spans are in order of start.
+fn gaps(spans: impl Iterator<Item = (Timestamp, Timestamp)>) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let mut last: Option<Timestamp> = None;
+    for (start, end) in spans {
+        if let Some(last) = last {
+            let pause_ns = start.0.saturating_sub(last.0);
+            if pause_ns >= GAP_MS_MIN * 1_000_000 {
+                gaps.push(Gap {
+                    start: last.to_rfc3339(),
+                    end: start.to_rfc3339(),
+                    duration_ms: millis(pause_ns),
+                });
+            }
+        }
+        last = last.max(Some(end));
+    }
+    gaps
+}
+
+/// Milliseconds to the microsecond.
+fn millis(ns: i64) -> f64 {
+    (ns / 1_000) as f64 / 1e3
 }
 
 fn lanes(steps: &[Step]) -> Vec<Lane> {
@@ -149,15 +195,8 @@ fn lanes(steps: &[Step]) -> Vec<Lane> {
 }
 
 fn alerts(state: &State, id: &str) -> Result<Vec<AlertRef>, Error> {
-    let filter = AlertFilter {
-        text: Some(id.to_owned()),
-        ..AlertFilter::default()
-    };
-    let page = state.store.alerts(&filter, ALERTS_MAX, None)?;
-    let holds = |held: &String| held.eq_ignore_ascii_case(id);
-    let found = page.alerts.into_iter();
+    let found = state.store.alerts_of_request(id, ALERTS_MAX)?.into_iter();
     Ok(found
-        .filter(|alert| alert.correlation_ids.iter().any(holds))
         .map(|alert| AlertRef {
             id: alert.id,
             title: alert.title,
@@ -189,7 +228,8 @@ fn run(id: String, state: &State) -> Result<Story, Error> {
         services,
         start: start.map(Timestamp::to_rfc3339),
         end: end.map(Timestamp::to_rfc3339),
-        duration_ms: (length_ns / 1_000) as f64 / 1e3,
+        duration_ms: millis(length_ns),
+        gaps: gaps(steps.iter().map(|step| (step.start, step.end))),
         alerts: alerts(state, &id)?,
         stats: StatsJson::from(&page.stats),
         events: steps.into_iter().map(|step| step.json).collect(),
@@ -203,4 +243,54 @@ async fn show(
     Id(id): Id,
 ) -> Result<Answer<Story>, Error> {
     Ok(Answer(state.search(move |state| run(id, state)).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Event;
+    use crate::redact::{Redactor, TagKey};
+
+    #[test]
+    fn gaps_are_pauses_in_which_nothing_was_under_way() {
+        let check = |spans: &[(i64, i64)], expected: &[(i64, i64)]| {
+            let moment = |ms: &i64| Timestamp::from_millis(*ms);
+            let found = gaps(spans.iter().map(|(a, b)| (moment(a), moment(b))));
+            let expected: Vec<Gap> = expected
+                .iter()
+                .map(|(a, b)| Gap {
+                    start: moment(a).to_rfc3339(),
+                    end: moment(b).to_rfc3339(),
+                    duration_ms: (b - a) as f64,
+                })
+                .collect();
+            assert_eq!(found, expected, "{spans:?}");
+        };
+        check(&[], &[]);
+        check(&[(0, 10)], &[]);
+        check(&[(0, 10), (109, 120)], &[]);
+        check(&[(0, 10), (110, 120), (500, 500)], &[(10, 110), (120, 500)]);
+        check(&[(0, 900), (100, 110), (400, 410)], &[]);
+        check(&[(0, 200), (50, 60), (400, 410)], &[(200, 400)]);
+    }
+
+    #[test]
+    fn the_field_that_holds_an_id_is_named_whatever_its_spelling() {
+        let redactor = Redactor::new(Default::default(), TagKey::from_bytes(&[7; 32]));
+        let check = |held: &str, asked: &str, expected: Option<&str>| {
+            let mut event = Event::new(Timestamp(0), Timestamp(0));
+            event.push_str(Field::ServiceName, asked);
+            event.push_str(Field::TraceId, held);
+            let event = redactor.redact(event);
+            assert_eq!(holder(&event, asked), expected, "{held} {asked}");
+        };
+        let plain = "5759e988bd862e3fe1be46a994272793";
+        let dashed = "5759E988-BD86-2E3F-E1BE-46A994272793";
+        let parent = "00-5759e988bd862e3fe1be46a994272793-00f067aa0ba902b7-01";
+        for asked in [plain, dashed, parent] {
+            check(plain, asked, Some(Field::TraceId.name()));
+            check(dashed, asked, Some(Field::TraceId.name()));
+        }
+        check(plain, "00f067aa0ba902b7", None);
+    }
 }

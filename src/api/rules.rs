@@ -9,6 +9,7 @@ use super::Shared;
 use super::auth::Authorized;
 use super::error::Error;
 use super::input::Id;
+use super::list::PageInfo;
 use super::routes::{RouteSpec, Routes, Shape};
 use crate::detect::{RuleInfo, RuleProblem};
 use crate::store::Scope;
@@ -32,13 +33,17 @@ pub(super) fn register(routes: &mut Routes) {
 struct RuleList {
     /// In use.
     data: Vec<RuleInfo>,
+    /// The list always comes whole.
+    page: PageInfo,
     /// Refused.
     errors: Vec<RuleProblem>,
 }
 
 async fn list(With(state): With<Shared>, _caller: Authorized) -> Answer<RuleList> {
+    let data = state.rules.list();
     Answer(RuleList {
-        data: state.rules.list(),
+        page: PageInfo::whole(data.len()),
+        data,
         errors: state.rules.errors(),
     })
 }

@@ -14,11 +14,12 @@ use utoipa::{PartialSchema, ToSchema};
 use super::auth::Authorized;
 use super::error::Error;
 use super::input::Json;
+use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::{Shared, State, when};
-use crate::index::{self, Hit, SearchRequest, query};
-use crate::model::{Offset, Timestamp};
+use crate::index::{self, Hit, SearchRequest};
+use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
 
@@ -153,15 +154,6 @@ impl EventJson {
     }
 }
 
-/// Where the next page starts.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PageInfo {
-    /// For the next request; null on the last page.
-    pub(super) next_cursor: Option<String>,
-    /// How many were asked for.
-    pub(super) limit: usize,
-}
-
 /// What was looked at to answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatsJson {
@@ -216,7 +208,7 @@ pub(super) fn event_of(hit: &Hit) -> Result<EventJson, Error> {
 }
 
 impl SearchInput {
-    fn request(&self, now: Timestamp) -> Result<SearchRequest, Error> {
+    fn request(&self, state: &State) -> Result<SearchRequest, Error> {
         if !(1..=1000).contains(&self.limit) {
             return Err(Error::input(
                 "/limit",
@@ -235,7 +227,8 @@ impl SearchInput {
                 "expected at most 100",
             ));
         }
-        let mut request = SearchRequest::new(query::parse(&self.query, now)?);
+        let now = state.clock.now();
+        let mut request = SearchRequest::new(state.searcher.parse(&self.query)?);
         request.from = when::moment(self.from.as_deref(), "/from", now)?;
         request.to = when::moment(self.to.as_deref(), "/to", now)?;
         request.limit = self.limit;
@@ -249,7 +242,7 @@ impl SearchInput {
     }
 
     fn run(&self, state: &State) -> Result<SearchPage, Error> {
-        let page = state.searcher.search(&self.request(state.clock.now())?)?;
+        let page = state.searcher.search(&self.request(state)?)?;
         let mut data = Vec::with_capacity(page.hits.len());
         for hit in &page.hits {
             let event = event_of(hit)?;

@@ -8,12 +8,12 @@ use axum::response::Response;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::alerts::{DeliveryList, bounded, expected_version, page_limit, versioned};
+use super::alerts::{bounded, expected_version, versioned};
 use super::auth::Authorized;
 use super::error::Error;
 use super::input::{Id, Json, Pair, Query};
-use super::routes::{Param, RouteSpec, Routes, Shape};
-use super::search::PageInfo;
+use super::list::{List, PAGE, PageParams, page_limit};
+use super::routes::{RouteSpec, Routes, Shape};
 use super::{Shared, State};
 use crate::model::Severity;
 use crate::notify::Ping;
@@ -25,7 +25,7 @@ const PATH: &str = "/api/v1/webhooks";
 
 static LIST: RouteSpec = RouteSpec::get(PATH, "webhook_list")
     .summary("Webhooks, with masked addresses.")
-    .gives(Shape::of::<WebhookList>());
+    .gives(Shape::of::<List<WebhookJson>>());
 static CREATE: RouteSpec = RouteSpec::change(Method::POST, PATH, "webhook_create")
     .summary("Makes a webhook; its signing secret is shown this once.")
     .takes(Shape::of::<WebhookInput>())
@@ -56,11 +56,8 @@ static ROTATE: RouteSpec = RouteSpec::change(
 static DELIVERIES: RouteSpec =
     RouteSpec::get("/api/v1/webhooks/{id}/deliveries", "webhook_deliveries")
         .summary("What was sent to a webhook, newest first.")
-        .params(&[
-            Param::integer("limit", "Deliveries on one page, at most 1000."),
-            Param::text("cursor", "`next_cursor` of the page before."),
-        ])
-        .gives(Shape::of::<DeliveryList>());
+        .params(PAGE)
+        .gives(Shape::of::<List<Delivery>>());
 static RESEND: RouteSpec = RouteSpec::change(
     Method::POST,
     "/api/v1/webhooks/{id}/deliveries/{message_id}/resend",
@@ -146,13 +143,6 @@ struct RotateInput {
     at_once: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PageParams {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
 /// A webhook.
 #[derive(Debug, Serialize, ToSchema)]
 struct WebhookJson {
@@ -161,13 +151,6 @@ struct WebhookJson {
     endpoint: Endpoint,
     /// How delivering to it has been.
     health: EndpointHealth,
-}
-
-/// Webhooks.
-#[derive(Debug, Serialize, ToSchema)]
-struct WebhookList {
-    /// By id.
-    data: Vec<WebhookJson>,
 }
 
 /// A webhook that was made.
@@ -226,7 +209,7 @@ fn with_health(state: &State, endpoint: Endpoint) -> Result<WebhookJson, Error> 
 async fn list(
     With(state): With<Shared>,
     _caller: Authorized,
-) -> Result<Answer<WebhookList>, Error> {
+) -> Result<Answer<List<WebhookJson>>, Error> {
     let data = state
         .ask(|state| {
             let endpoints = state.store.endpoints()?.into_iter();
@@ -237,7 +220,7 @@ async fn list(
             masked.collect::<Result<Vec<_>, Error>>()
         })
         .await?;
-    Ok(Answer(WebhookList { data }))
+    Ok(Answer(List::whole(data)))
 }
 
 async fn create(
@@ -347,7 +330,7 @@ async fn deliveries(
     _caller: Authorized,
     Id(id): Id,
     Query(params): Query<PageParams>,
-) -> Result<Answer<DeliveryList>, Error> {
+) -> Result<Answer<List<Delivery>>, Error> {
     let limit = page_limit(params.limit)?;
     let page = state
         .ask(move |state| {
@@ -356,11 +339,7 @@ async fn deliveries(
             Ok::<_, Error>(state.store.endpoint_deliveries(&id, limit, cursor)?)
         })
         .await?;
-    let next_cursor = page.next_cursor;
-    Ok(Answer(DeliveryList {
-        data: page.deliveries,
-        page: PageInfo { next_cursor, limit },
-    }))
+    Ok(Answer(List::page(page.deliveries, page.next_cursor, limit)))
 }
 
 async fn resend(

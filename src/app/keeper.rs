@@ -1,4 +1,4 @@
-//! Housekeeping: letters of the command line, counts of sources, retention.
+//! Housekeeping: letters of the command line, counts of sources, uses of keys, retention.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,9 @@ impl Keeper {
     fn flush(&self) {
         if let Err(error) = self.store.flush_sources() {
             tracing::warn!(%error, "counts of sources were not written");
+        }
+        if let Err(error) = self.store.flush_key_uses() {
+            tracing::warn!(%error, "last uses of keys were not written");
         }
     }
 }

@@ -441,11 +441,11 @@ fn submit(
     pace: Pace,
 ) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
     let (store, clock) = (store.clone(), clock.clone());
-    move |payload| {
+    move |mut payload| {
         let (intake, store, clock, pace) =
             (intake.clone(), store.clone(), clock.clone(), pace.clone());
         Box::pin(async move {
-            pace.keep().await;
+            payload.patience = pace.keep(payload.patience).await;
             let source = payload.source.clone();
             let ack = intake.submit(payload).await?;
             store.note_source(&source, ack.accepted, clock.now());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::index::{Index, Searcher};
@@ -32,13 +33,19 @@ impl Pace {
         }
     }
 
-    pub(super) async fn keep(&self) {
-        let mut left = self.wait;
+    /// Waits where it must; returns what is left of the time for which the sender may be held.
+    pub(super) async fn keep(&self, patience: Duration) -> Duration {
+        if !self.is_behind() {
+            return patience;
+        }
+        let watch = Stopwatch::start();
+        let mut left = self.wait.min(patience);
         while !left.is_zero() && self.is_behind() {
             let nap = left.min(PACE_NAP);
             tokio::time::sleep(nap).await;
             left = left.saturating_sub(nap);
         }
+        patience.saturating_sub(watch.elapsed())
     }
 
     /// The index makes its segments in one piece: it may stand further back.

@@ -158,7 +158,10 @@ async fn show(one: One) -> anyhow::Result<Exit> {
         Ok(alert) => alert,
         Err(exit) => return Ok(exit),
     };
-    let history = match client.get(&format!("/api/v1/alerts/{id}/history")).await? {
+    let history = match client
+        .get(&format!("/api/v1/alerts/{id}/history?limit=1000"))
+        .await?
+    {
         Ok(history) => history.get("data").cloned().unwrap_or(Value::Null),
         Err(exit) => return Ok(exit),
     };

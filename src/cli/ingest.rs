@@ -13,6 +13,8 @@ use super::{Exit, Server, output};
 
 /// Bytes per request: large enough to compress and sync well, small enough to resend.
 const BODY_BYTES: usize = 1 << 20;
+/// Largest body: what a server takes as long as nobody has set another bound.
+const BODY_BYTES_MAX: usize = 64 << 20;
 /// A server that is full says so; try this often before giving up.
 const ATTEMPTS_MAX: u32 = 20;
 
@@ -96,7 +98,8 @@ fn progress(size: u64) -> ProgressBar {
 }
 
 /// Whole lines per body, so that no record is cut in two. A file that is one JSON document over many
-/// lines is sent whole where it fits one body of the server's bound.
+/// lines is sent whole; it is refused here where it does not fit a body of the server's bound, before it is all in
+/// memory.
 async fn send(
     client: &Client,
     path: &str,
@@ -107,7 +110,12 @@ async fn send(
     let is_document = starts_a_document(&mut from)?;
     let mut body = Vec::with_capacity(BODY_BYTES + 4096);
     loop {
-        let read = from.read_until(b'\n', &mut body)?;
+        let read = read_line(&mut from, &mut body)?;
+        if body.len() > BODY_BYTES_MAX {
+            output::tell(TOO_LARGE);
+            output::tell(&stopped(sent));
+            return Ok(Err(Exit::Failed));
+        }
         let is_end = read == 0;
         if body.is_empty() || (!is_end && (is_document || body.len() < BODY_BYTES)) {
             if is_end {
@@ -123,10 +131,7 @@ async fn send(
                 sent.flagged += number("flagged");
             }
             Err(exit) => {
-                output::tell(&format!(
-                    "stopped: {} events of this run are durable, the rest was not sent",
-                    sent.accepted
-                ));
+                output::tell(&stopped(sent));
                 return Ok(Err(exit));
             }
         }
@@ -135,6 +140,24 @@ async fn send(
             return Ok(Ok(()));
         }
     }
+}
+
+/// What to do about input that cannot be cut.
+const TOO_LARGE: &str = "error: one JSON document, or one line, of more than 64 MiB cannot be sent; make it a record \
+     per line first: jq -c '.[]' FILE | wardline ingest -";
+
+fn stopped(sent: &Sent) -> String {
+    format!(
+        "stopped: {} events of this run are durable, the rest was not sent",
+        sent.accepted
+    )
+}
+
+/// Reads to the end of a line, or to one byte more than a body may have.
+fn read_line(from: &mut impl BufRead, body: &mut Vec<u8>) -> std::io::Result<usize> {
+    let left = (BODY_BYTES_MAX + 1).saturating_sub(body.len());
+    let left = u64::try_from(left).unwrap_or(u64::MAX);
+    from.take(left).read_until(b'\n', body)
 }
 
 /// Whether the input is one JSON document rather than a line per record.
@@ -168,4 +191,30 @@ async fn post(client: &Client, path: &str, body: Vec<u8>) -> anyhow::Result<Resu
         }
     }
     Ok(Err(Exit::Refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_read_no_further_than_a_body_may_be() {
+        let mut endless = BufReader::new(std::io::repeat(b'x'));
+        let mut body = vec![b'x'; BODY_BYTES_MAX - 10];
+        assert_eq!(read_line(&mut endless, &mut body).unwrap(), 11);
+        assert_eq!(body.len(), BODY_BYTES_MAX + 1);
+    }
+
+    #[test]
+    fn documents_are_told_from_lines() {
+        let check = |text: &str, expected: bool| {
+            let found = starts_a_document(&mut text.as_bytes());
+            assert_eq!(found.unwrap(), expected, "{text}");
+        };
+        check("[{\"a\":1},\n{\"a\":2}]", true);
+        check("{\n  \"a\": 1\n}", true);
+        check("{\"a\":1}\n{\"a\":2}\n", false);
+        check("plain text", false);
+        check("", false);
+    }
 }

@@ -23,7 +23,7 @@ pub struct Options {
     pub inflated_bytes_max: usize,
     /// Bytes of all bodies held at once, from their first byte to their acknowledgement.
     pub held_bytes_max: usize,
-    /// How long a request waits for room before it is refused, in milliseconds.
+    /// How long a request waits for room in all before it is refused, in milliseconds.
     pub hold_ms_max: u64,
     /// Between two pieces of a body, in seconds.
     pub body_idle_s_max: u64,
@@ -87,7 +87,7 @@ pub(super) struct Room {
 pub(super) struct Received {
     /// Decompressed.
     pub bytes: Vec<u8>,
-    /// To be held until the events are durable.
+    /// To be held until nothing works on the bytes any more.
     pub room: Room,
 }
 
@@ -191,6 +191,11 @@ fn units(options: &Options) -> usize {
 }
 
 impl Room {
+    /// What is left of the time the request may wait.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Waits for room for so many bytes in all, until the time a request may wait is over.
     async fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let wanted = bytes.div_ceil(UNIT);

@@ -17,7 +17,7 @@ use super::guard::Declared;
 use crate::api::auth::Authorized;
 use crate::api::rate::Policy;
 use crate::api::routes::{Audit, Param, RouteSpec, Routes, Shape};
-use crate::api::{Error, Peer, Query};
+use crate::api::{Error, Query};
 use crate::clock::{Clock, Stopwatch};
 use crate::metrics::Metrics;
 use crate::pipeline::{Ack, Payload, Refused};
@@ -119,7 +119,9 @@ impl Door {
         let result = self.take(&caller, &params, request).await;
         match &result {
             Ok(_) => self.metrics.ingest_requests.inc(),
-            Err(Error::Busy { .. }) => self.metrics.ingest_refused.inc(),
+            Err(Error::Busy { .. } | Error::PartlyStored { .. }) => {
+                self.metrics.ingest_refused.inc();
+            }
             Err(_) => self.metrics.ingest_rejected.inc(),
         }
         result.map(Answer)
@@ -135,7 +137,6 @@ impl Door {
         let source = source(params.source.as_deref(), &caller.0.name)?;
         let declared = declared(request.headers())?;
         let length = length(request.headers());
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let body: Body = request.into_body();
         let received = self.admission.receive(body, declared, length).await;
         let received = received.map_err(|refusal| self.refused(refusal))?;
@@ -145,21 +146,15 @@ impl Door {
         let watch = Stopwatch::start();
         let payload = Payload {
             source,
-            peer: peer.map(|ip| ip.to_canonical()),
             received: self.clock.now(),
             format,
             bytes: received.bytes.into(),
+            patience: received.room.patience(),
+            room: Some(Box::new(received.room)),
         };
-        let ack = (self.submit)(payload).await.map_err(|refused| {
-            let (Refused::Busy { retry_after_s } | Refused::Unavailable { retry_after_s }) =
-                refused;
-            Error::Busy {
-                retry_after_s: retry_after_s.into(),
-            }
-        });
-        drop(received.room);
+        let ack = (self.submit)(payload).await.map_err(not_taken)?;
         self.metrics.ingest_ack.observe(watch.elapsed());
-        ack.map(|ack| Accepted {
+        Ok(Accepted {
             accepted: ack.accepted,
             flagged: ack.flagged,
         })
@@ -174,6 +169,18 @@ impl Door {
             Refusal::Incomplete => Error::BodyIncomplete,
             Refusal::Busy => Error::Busy { retry_after_s: 2 },
         }
+    }
+}
+
+/// The answer says what is in the log, since a sender that repeats the body stores that twice.
+fn not_taken(refused: Refused) -> Error {
+    let retry_after_s = refused.retry_after_s.into();
+    match refused.stored {
+        0 => Error::Busy { retry_after_s },
+        stored => Error::PartlyStored {
+            stored,
+            retry_after_s,
+        },
     }
 }
 

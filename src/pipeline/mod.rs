@@ -8,8 +8,9 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use wardline_parsers::Format;
 use crate::model::{Offset, Timestamp};
 
 pub use enrich::{Enricher, Error as EnrichError, Options as EnrichOptions};
-pub use intake::{Intake, Room};
+pub use intake::Intake;
 pub use normalize::{Cidr, Options as NormalizeOptions, SensitiveRoute};
 pub use run::{Output, Pipeline};
 
@@ -26,13 +27,13 @@ pub use run::{Output, Pipeline};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Bytes of bodies admitted and not yet durable; more wait.
+    /// Bytes set aside for events between their bodies and the log, by the most that a body can become; more wait.
     pub in_flight_bytes_max: usize,
-    /// How long a request waits for room before it is refused.
-    pub hold_ms_max: u64,
+    /// Bytes of events of one body that go to the log together; a larger body goes in several such batches.
+    pub batch_bytes_max: usize,
     /// Events that index and rules may be behind before doors slow down; the index may be four times as far.
     pub backlog_events_max: u64,
-    /// How long a request is slowed down at most.
+    /// How long a request is slowed down at most; counts as time it waits for room.
     pub backlog_wait_ms_max: u64,
     /// What a refused sender is told to wait.
     pub retry_after_s: u32,
@@ -58,8 +59,8 @@ impl Default for Options {
     fn default() -> Self {
         let bounds = wardline_parsers::Options::DEFAULT;
         Self {
-            in_flight_bytes_max: 64 << 20,
-            hold_ms_max: 5_000,
+            in_flight_bytes_max: 128 << 20,
+            batch_bytes_max: 2 << 20,
             backlog_events_max: 30_000,
             backlog_wait_ms_max: 1_000,
             retry_after_s: 2,
@@ -89,19 +90,25 @@ impl Options {
     }
 }
 
+/// What the bytes of a body take at its door. The room is given back when this is dropped, which is when nothing
+/// works on the body any more, whether or not somebody still waits for the answer.
+pub type Room = Box<dyn Debug + Send + Sync>;
+
 /// A body a door has received, decompressed and authenticated.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Payload {
     /// Who sent it: the name of its key or the `?source=`.
     pub source: Arc<str>,
-    /// Address of the sender's connection.
-    pub peer: Option<IpAddr>,
     /// When it was received.
     pub received: Timestamp,
     /// What the sender says it is.
     pub format: Format,
     /// The body.
     pub bytes: Bytes,
+    /// What is left of the time for which the sender may be held before it is refused.
+    pub patience: Duration,
+    /// Room that travels with the body; `None` where the door bounds itself.
+    pub room: Option<Room>,
 }
 
 /// The events of a payload are durable.
@@ -115,19 +122,14 @@ pub struct Ack {
     pub first: Offset,
 }
 
-/// A payload was not taken; nothing of it was written. The sender should try again.
+/// A payload was not taken whole: no room within the time a sender is held, or the log takes no writes. The
+/// sender should try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// No room within the time a request is held.
-    #[error("no room for more events, try again in {retry_after_s} s")]
-    Busy {
-        /// For `Retry-After`.
-        retry_after_s: u32,
-    },
-    /// The log takes no writes: disk full, or a failed write.
-    #[error("the event log takes no writes now, try again in {retry_after_s} s")]
-    Unavailable {
-        /// For `Retry-After`.
-        retry_after_s: u32,
-    },
+#[error("the event log takes no more now, try again in {retry_after_s} s")]
+pub struct Refused {
+    /// For `Retry-After`.
+    pub retry_after_s: u32,
+    /// Events of the payload, its first ones, that are durable all the same. A sender that repeats the whole
+    /// payload stores them twice; only a payload of more than one batch can have any.
+    pub stored: u64,
 }

@@ -1,5 +1,6 @@
-//! One payload to one batch: parse, normalize, enrich, redact, encode. No clock, no disk.
+//! One payload to batches: parse, normalize, enrich, redact, encode. No clock, no disk.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::model::{Event, Field};
 use crate::redact::{Batch, CleanEvent, Redactor};
 
-/// What a payload became.
+/// Events of a payload that go to the log together.
 #[derive(Debug, Default)]
 pub struct Output {
     /// The events, clean and encoded.
@@ -29,6 +30,7 @@ pub struct Pipeline {
     enricher: Enricher,
     redactor: Arc<Redactor>,
     metrics: Arc<Metrics>,
+    batch_bytes_max: usize,
 }
 
 impl Pipeline {
@@ -46,18 +48,31 @@ impl Pipeline {
             enricher,
             redactor,
             metrics,
+            batch_bytes_max: options.batch_bytes_max,
         }
     }
 
-    /// Turns a body into clean events. Never fails: what is not understood is an event with a note.
-    #[must_use]
-    pub fn run(&self, payload: &Payload) -> Output {
+    /// Turns a body into clean events, in order. Each batch is handed to `to` as soon as it is full, since the
+    /// events of a body can be many times as large as the body; where `to` says so, the rest is left out.
+    /// Never fails: what is not understood is an event with a note.
+    pub fn run(&self, payload: &Payload, mut to: impl FnMut(Output) -> ControlFlow<()>) {
         let mut output = Output::default();
-        self.events(payload, |event| {
-            output.flagged += u64::from(event.get(Field::EventNotes).is_some());
-            output.batch.push(event);
-        });
-        output
+        let mut going = ControlFlow::Continue(());
+        self.each(
+            payload,
+            |event| self.redactor.redact(event),
+            |event| {
+                output.flagged += u64::from(event.get(Field::EventNotes).is_some());
+                output.batch.push(&event);
+                if output.batch.bytes() >= self.batch_bytes_max {
+                    going = to(std::mem::take(&mut output));
+                }
+                going
+            },
+        );
+        if going.is_continue() && !output.batch.is_empty() {
+            let _nothing_follows = to(output);
+        }
     }
 
     /// The clean events of a body, one after the other.
@@ -65,21 +80,31 @@ impl Pipeline {
         self.each(
             payload,
             |event| self.redactor.redact(event),
-            |event| to(&event),
+            |event| {
+                to(&event);
+                ControlFlow::Continue(())
+            },
         );
     }
 
     /// The events of a body as they are before redaction: for looking at one's own logs, never for
     /// keeping.
     pub fn raw_events(&self, payload: &Payload, mut to: impl FnMut(&Event<'_>)) {
-        self.each(payload, |event| event, |event| to(&event));
+        self.each(
+            payload,
+            |event| event,
+            |event| {
+                to(&event);
+                ControlFlow::Continue(())
+            },
+        );
     }
 
     fn each<'p, T>(
         &self,
         payload: &'p Payload,
         finish: impl Fn(Event<'p>) -> T,
-        mut to: impl FnMut(T),
+        mut to: impl FnMut(T) -> ControlFlow<()>,
     ) {
         let view = self.enricher.view();
         let mut parsed = Parsed::default();
@@ -90,14 +115,14 @@ impl Pipeline {
                 let event = self.event(&mut parsed, &mut scratch, &view, payload, record);
                 finish(event)
             }));
-            match event {
-                Ok(event) => to(event),
-                Err(_) => {
-                    tracing::error!(bytes = record.len(), "a record could not be processed");
-                    parsed = Parsed::default();
-                    scratch = Scratch::default();
-                    to(finish(failed(payload)));
-                }
+            let event = event.unwrap_or_else(|_| {
+                tracing::error!(bytes = record.len(), "a record could not be processed");
+                parsed = Parsed::default();
+                scratch = Scratch::default();
+                finish(failed(payload))
+            });
+            if to(event).is_break() {
+                return;
             }
         }
     }

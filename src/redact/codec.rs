@@ -31,7 +31,7 @@ pub enum DecodeError {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     text: Vec<u8>,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
     parts: Parts,
 }
 
@@ -46,9 +46,7 @@ impl Batch {
     /// Adds an event behind the others.
     pub fn push(&mut self, event: &CleanEvent<'_>) {
         encode(&event.0, &mut self.parts, &mut self.text);
-        // A batch is far smaller than 4 GiB: one request body is bounded at 64 MiB.
-        self.ends
-            .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        self.ends.push(self.text.len());
     }
 
     /// How many events.
@@ -73,9 +71,8 @@ impl Batch {
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0usize;
         self.ends.iter().map(move |end| {
-            let end = usize::try_from(*end).unwrap_or(usize::MAX);
-            let record = self.text.get(start..end).unwrap_or_default();
-            start = end;
+            let record = self.text.get(start..*end).unwrap_or_default();
+            start = *end;
             record
         })
     }

@@ -2,6 +2,9 @@
 //! looks like and who may do what is decided above. Nothing here holds a secret, only SHA-256 hashes of
 //! secrets with at least 128 random bits.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +14,7 @@ use super::{Error, Store};
 use crate::model::{Timestamp, rfc3339, rfc3339_option};
 
 const SETUP: &[u8] = b"setup_token";
-/// `last_used_at` is written at most this often.
+/// `last_used_at` moves at most this often.
 const USED_EVERY_NS: i64 = 3_600_000_000_000;
 
 /// What a key or session may do.
@@ -94,10 +97,42 @@ pub struct SetupToken {
     pub expires_at: Option<Timestamp>,
 }
 
+/// When keys were used, until [`Store::flush_key_uses`] has written it. At most `Options::keys_max`.
+#[derive(Debug, Default)]
+pub(super) struct Uses(Mutex<BTreeMap<String, Timestamp>>);
+
+impl Uses {
+    fn note(&self, id: &str, now: Timestamp, max: usize) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < max || uses.contains_key(id) {
+            uses.insert(id.to_owned(), now);
+        }
+    }
+
+    fn all(&self) -> BTreeMap<String, Timestamp> {
+        let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.clone()
+    }
+
+    /// Forgets what is written; what came after it stays.
+    fn forget(&self, written: &BTreeMap<String, Timestamp>) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.retain(|id, at| written.get(id) != Some(at));
+    }
+
+    /// The key with its last use as known in memory.
+    fn shown(&self, mut key: ApiKey) -> ApiKey {
+        let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        key.last_used_at = key.last_used_at.max(uses.get(&key.id).copied());
+        key
+    }
+}
+
 impl Store {
     /// The key of this id, revoked and expired ones included.
     pub fn api_key(&self, id: &str) -> Result<Option<ApiKey>, Error> {
-        self.view(|tx| tx.record(Table::Keys, id.as_bytes()))
+        let key = self.view(|tx| tx.record(Table::Keys, id.as_bytes()))?;
+        Ok(key.map(|key| self.0.uses.shown(key)))
     }
 
     /// Every key, by id. At most `Options::keys_max`.
@@ -105,7 +140,8 @@ impl Store {
         let limit = self.options().keys_max;
         self.view(|tx| {
             let rows = tx.records(Table::Keys, &Range::prefix(b""), Direction::Forward, limit)?;
-            Ok(rows.into_iter().map(|(_, key)| key).collect())
+            let keys = rows.into_iter().map(|(_, key)| self.0.uses.shown(key));
+            Ok(keys.collect())
         })
     }
 
@@ -146,15 +182,35 @@ impl Store {
         self.update(|tx| revoke_key(tx, id, now, sessions_max))
     }
 
-    /// Remembers that a key was used, at most once an hour. Takes the record the caller just looked up.
-    pub fn note_key_used(&self, key: &ApiKey) -> Result<(), Error> {
+    /// Remembers that a key was used, to the hour. In memory: who asks for something waits for no write, and a
+    /// full disk does not make of every request one that fails. Takes the record the caller just looked up.
+    pub fn note_key_used(&self, key: &ApiKey) {
         let now = self.0.clock.now();
         let is_recent = |at: Timestamp| now.0.saturating_sub(at.0) < USED_EVERY_NS;
-        if key.last_used_at.is_some_and(is_recent) {
+        if !key.last_used_at.is_some_and(is_recent) {
+            self.0.uses.note(&key.id, now, self.options().keys_max);
+        }
+    }
+
+    /// Writes when keys were used. Where that fails, it stays in memory for the next time.
+    pub fn flush_key_uses(&self) -> Result<(), Error> {
+        let uses = self.0.uses.all();
+        if uses.is_empty() {
             return Ok(());
         }
-        self.update_api_key(&key.id, |key| key.last_used_at = Some(now))
-            .map(drop)
+        self.update(|tx| {
+            for (id, at) in &uses {
+                // A key that made room for another is gone.
+                let Some(mut key) = tx.record::<ApiKey>(Table::Keys, id.as_bytes())? else {
+                    continue;
+                };
+                key.last_used_at = key.last_used_at.max(Some(*at));
+                tx.put_record(Table::Keys, id.as_bytes(), &key)?;
+            }
+            Ok(())
+        })?;
+        self.0.uses.forget(&uses);
+        Ok(())
     }
 
     /// The session of a cookie, ended ones included.
@@ -248,7 +304,7 @@ pub(super) fn add_key(
 }
 
 /// Revokes a key with its sessions.
-pub(super) fn revoke_key(
+fn revoke_key(
     tx: &mut Tx<'_>,
     id: &str,
     now: Timestamp,

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::engine::{Direction, Range, Table};
 use super::tx::Tx;
-use super::{Error, Store, ids};
+use super::{Error, Store, ids, requests};
 use crate::model::{Alert, Severity, Status, Timestamp, rfc3339, rfc3339_option};
 
 const COUNTS: &[u8] = b"alert_counts";
@@ -148,7 +148,7 @@ pub(super) struct Stored {
 #[derive(Serialize, Deserialize)]
 struct IndexRow(Status, Severity);
 
-fn time_key(alert: &Alert) -> Vec<u8> {
+pub(super) fn time_key(alert: &Alert) -> Vec<u8> {
     ids::time_key(alert.opened_at, alert.id.as_bytes())
 }
 
@@ -178,9 +178,11 @@ pub(super) fn point_key_at(tx: &mut Tx<'_>, alert: &Alert) {
 pub(super) fn write(tx: &mut Tx<'_>, stored: &Stored) -> Result<(), Error> {
     let alert = &stored.alert;
     let mut counts = counts(tx)?;
-    if let Some(old) = read(tx, &alert.id)? {
-        uncount(&mut counts, &old.alert);
+    let old = read(tx, &alert.id)?.map(|old| old.alert);
+    if let Some(old) = &old {
+        uncount(&mut counts, old);
     }
+    requests::replace(tx, old.as_ref(), Some(alert));
     let count = counts.of(alert.status).of(alert.severity);
     *count = count.saturating_add(1);
     tx.put_record(Table::Meta, COUNTS, &counts)?;
@@ -225,6 +227,7 @@ fn remove(tx: &mut Tx<'_>, alert: &Alert, history: u64) -> Result<(), Error> {
     if tx.get(Table::AlertsByKey, &key)?.as_deref() == Some(alert.id.as_bytes()) {
         tx.delete(Table::AlertsByKey, &key);
     }
+    requests::replace(tx, Some(alert), None);
     tx.delete(Table::AlertsByTime, &time_key(alert));
     tx.delete(Table::Alerts, alert.id.as_bytes());
     Ok(())
@@ -323,14 +326,6 @@ impl Store {
     /// The alert of this id.
     pub fn alert(&self, id: &str) -> Result<Option<Alert>, Error> {
         self.view(|tx| Ok(read(tx, id)?.map(|stored| stored.alert)))
-    }
-
-    /// The alert of this dedup key that is not closed.
-    pub fn open_alert_of_key(&self, dedup_key: &str) -> Result<Option<Alert>, Error> {
-        self.view(|tx| {
-            let newest = newest_of_key(tx, dedup_key)?.map(|stored| stored.alert);
-            Ok(newest.filter(|alert| alert.status != Status::Closed))
-        })
     }
 
     /// A page of alerts, newest opening time first. Looks at no more than `Options::alerts_scan_max` alerts:

@@ -49,12 +49,4 @@ impl Store {
     pub fn checkpoint(&self, name: &str) -> Result<Option<Checkpoint>, Error> {
         self.view(|tx| read(tx, name))
     }
-
-    /// Replaces the checkpoint of the reader called `name`.
-    pub fn put_checkpoint(&self, name: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.update(|tx| {
-            write(tx, name, checkpoint.offset, &checkpoint.state);
-            Ok(())
-        })
-    }
 }

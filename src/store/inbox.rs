@@ -22,8 +22,6 @@ const LETTER_BYTES_MAX: u64 = 64 << 10;
 pub enum Letter {
     /// Add this key, unless its id is known.
     AddKey(ApiKey),
-    /// Revoke the key of this id.
-    RevokeKey(String),
 }
 
 /// Leaves a letter for the store under `dir`. It is durable on return and counts from the next
@@ -68,13 +66,10 @@ impl Store {
         let (now, options) = (self.0.clock.now(), self.options());
         let taken = self.update(|tx| match letter {
             Letter::AddKey(key) => access::add_key(tx, key, now, options.keys_max),
-            Letter::RevokeKey(id) => {
-                access::revoke_key(tx, id, now, options.sessions_max).map(drop)
-            }
         });
         match taken {
-            // Taken before, by a process that died before it could remove the letter; or nothing to do.
-            Err(Error::Conflict { .. } | Error::Missing(_)) => Ok(()),
+            // Taken before, by a process that died before it could remove the letter.
+            Err(Error::Conflict { .. }) => Ok(()),
             Err(error @ Error::Full { .. }) => {
                 tracing::warn!(%error, "a letter in the inbox was refused");
                 Ok(())

@@ -17,6 +17,7 @@ mod lifecycle;
 mod message;
 mod outbox;
 mod prune;
+mod requests;
 mod seal;
 mod settle;
 mod sources;
@@ -175,6 +176,7 @@ struct Inner {
     writer: Mutex<()>,
     sealer: seal::Sealer,
     sources: sources::Tally,
+    uses: access::Uses,
     outbox_signal: tokio::sync::Notify,
 }
 
@@ -205,6 +207,7 @@ impl Store {
         let store = Self(Arc::new(Inner {
             dir: dir.to_path_buf(),
             sources: sources::Tally::new(options.sources_max),
+            uses: access::Uses::default(),
             options,
             clock,
             metrics,

@@ -322,26 +322,61 @@ impl Store {
         })
     }
 
-    /// The newest `limit` deliveries about an alert, newest message first.
-    pub fn alert_deliveries(&self, alert_id: &str, limit: usize) -> Result<Vec<Delivery>, Error> {
+    /// A page of the deliveries about an alert, newest message first.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for a cursor that is none.
+    pub fn alert_deliveries(
+        &self,
+        alert_id: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<DeliveryPage, Error> {
+        // The last delivery that was seen: its message, then its endpoint.
+        let seen = cursor.map(|text| text.split_once('/').ok_or(Error::Missing("cursor")));
+        let seen = seen.transpose()?;
+        let prefix = ids::pair(alert_id, b"");
+        let mut range = Range::prefix(&prefix);
+        if let Some((message, _)) = seen {
+            let mut behind = ids::pair(alert_id, message.as_bytes());
+            behind.push(0);
+            range = range.before(&behind);
+        }
         self.view(|tx| {
-            let range = Range::prefix(&ids::pair(alert_id, b""));
-            let rows = tx.scan(Table::MessagesByAlert, &range, Direction::Reverse, limit)?;
+            // One more than wanted, and the one the page before ended in.
+            let rows = limit.saturating_add(2);
+            let rows = tx.scan(Table::MessagesByAlert, &range, Direction::Reverse, rows)?;
             let mut deliveries = Vec::new();
-            for (key, _) in rows {
-                let id = key
-                    .get(alert_id.len().saturating_add(1)..)
-                    .unwrap_or_default();
+            for (key, _) in &rows {
+                let id = key.get(prefix.len()..).unwrap_or_default();
                 let Some(message) = tx.record::<Message>(Table::Messages, id)? else {
                     continue;
                 };
-                for endpoint in &message.endpoints {
+                let mut to = message.endpoints.as_slice();
+                if let Some((_, endpoint)) = seen.filter(|(seen, _)| *seen == message.id) {
+                    let at = to.iter().position(|to| to == endpoint);
+                    to = at.and_then(|at| to.get(at + 1..)).unwrap_or_default();
+                }
+                for endpoint in to {
                     let key = delivery_key(endpoint, &message.id);
                     deliveries.extend(tx.record::<Delivery>(Table::Deliveries, &key)?);
                 }
             }
+            let has_more = deliveries.len() > limit;
             deliveries.truncate(limit);
-            Ok(deliveries)
+            let last = deliveries.last().filter(|_| has_more);
+            let mut next = last.map(|last| format!("{}/{}", last.message_id, last.endpoint_id));
+            // Messages whose endpoints are deleted have no deliveries; there may be others behind them.
+            if let Some((key, _)) = rows.get(limit + 1)
+                && !has_more
+            {
+                let id = key.get(prefix.len()..).unwrap_or_default();
+                next = Some(format!("{}/", String::from_utf8_lossy(id)));
+            }
+            Ok(DeliveryPage {
+                next_cursor: next,
+                deliveries,
+            })
         })
     }
 

@@ -64,7 +64,7 @@ impl Queue {
     /// Waits for room, then for the writer.
     pub(super) async fn append(&self, batch: Batch, waits: &Counter) -> Result<Appended, Error> {
         self.check()?;
-        let bytes = batch.bytes() + batch.len() * 4 + ITEM_BYTES;
+        let bytes = batch.bytes() + batch.len() * size_of::<usize>() + ITEM_BYTES;
         // A batch larger than the queue waits until it has the queue to itself.
         let room = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_max);
         let permit = match self.room.clone().try_acquire_many_owned(room) {
@@ -87,6 +87,11 @@ impl Queue {
             self.work.notify_one();
         }
         answer.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Whether it refuses everything after a failed write.
+    pub(super) fn is_poisoned(&self) -> bool {
+        held(&self.inner).is_poisoned
     }
 
     fn check(&self) -> Result<(), Error> {

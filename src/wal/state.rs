@@ -313,7 +313,7 @@ impl Shared {
             segments: state.segments.len(),
             gaps,
             lost_events,
-            is_poisoned: self.metrics.wal_poisoned.get() != 0,
+            is_poisoned: self.queue.is_poisoned(),
         }
     }
 }

@@ -265,8 +265,8 @@ impl Writer {
     /// Gives up what is not durable and refuses everything until [`Writer::recover`] succeeds.
     fn poison(&mut self, shared: &Shared, error: &io::Error) {
         tracing::error!(%error, "log cannot write; appends are refused until it can");
-        shared.metrics.wal_poisoned.set(1);
         shared.queue.poison();
+        shared.metrics.wal_poisoned.set(1);
         // Whether this works does not matter: the next segment's first offset disowns these bytes.
         let _cut = shared.disk.set_len(&self.handle, self.position).is_ok();
     }
@@ -289,8 +289,8 @@ impl Writer {
             tracing::warn!(%error, "log still cannot write");
             return false;
         }
-        shared.metrics.wal_poisoned.set(0);
         shared.queue.heal();
+        shared.metrics.wal_poisoned.set(0);
         tracing::info!(first = self.first, "log writes again, in a new segment");
         true
     }

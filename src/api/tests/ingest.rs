@@ -256,3 +256,22 @@ async fn a_full_pipeline_is_passed_on() {
     answer.is_problem(503, "busy");
     assert_eq!(answer.header("retry-after"), "7");
 }
+
+#[tokio::test]
+async fn what_is_stored_of_a_body_that_was_not_taken_whole_is_said() {
+    let house = House::of(
+        Plan {
+            is_busy: true,
+            stored: 12,
+            ..Plan::default()
+        },
+        |_| {},
+    );
+    let answer = send(&house, PATH, "", b"x\n".to_vec()).await;
+    let problem = answer.is_problem(503, "partly_stored");
+    assert_eq!(answer.header("retry-after"), "7");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("first 12 events"), "{detail}");
+    assert_eq!(house.metrics.ingest_refused.get(), 1);
+    assert_eq!(house.metrics.ingest_held_bytes.get(), 0);
+}

@@ -44,6 +44,7 @@ pub(super) struct House {
     pub(super) metrics: Arc<Metrics>,
     pub(super) tasks: Tasks,
     pub(super) payloads: Arc<Mutex<Vec<Payload>>>,
+    pub(super) state: State,
     dir: tempfile::TempDir,
 }
 
@@ -54,6 +55,8 @@ pub(super) struct Plan {
     pub(super) door: DoorOptions,
     pub(super) is_tls: bool,
     pub(super) is_busy: bool,
+    /// What a busy pipeline has stored of a body.
+    pub(super) stored: u64,
 }
 
 impl Drop for House {
@@ -103,11 +106,17 @@ impl House {
         let admission = Admission::new(plan.door, metrics.clone());
         let door = Door::new(admission, clock.clone(), metrics.clone(), move |payload| {
             let answer = if is_busy {
-                Err(Refused::Busy { retry_after_s: 7 })
+                Err(Refused {
+                    retry_after_s: 7,
+                    stored: plan.stored,
+                })
             } else {
                 let lines = payload.bytes.split(|byte| *byte == b'\n');
                 let accepted = lines.filter(|line| !line.is_empty()).count() as u64;
-                kept.lock().unwrap().push(payload);
+                kept.lock().unwrap().push(Payload {
+                    room: None,
+                    ..payload
+                });
                 let first = Offset(0);
                 Ok(Ack {
                     accepted,
@@ -117,7 +126,7 @@ impl House {
             };
             Box::pin(async move { answer })
         });
-        let (router, specs) = build(state, |routes| {
+        let (router, specs) = build(state.clone(), |routes| {
             door.register(routes);
             more(routes);
         });
@@ -130,6 +139,7 @@ impl House {
             metrics,
             tasks,
             payloads,
+            state,
             dir,
         }
     }

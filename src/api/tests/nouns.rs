@@ -1,10 +1,15 @@
 //! Each noun once through its life.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::super::Served;
 use super::{House, request};
+use crate::api::Error;
 use crate::model::{Event, Field, Offset, RuleRef, Severity, Timestamp};
 use crate::redact::{Batch, Redactor, TagKey};
 use crate::store::{AlertChange, Scope};
@@ -332,6 +337,130 @@ async fn aggregations_are_read_one_by_one() {
     ] {
         let answer = house
             .post("/api/v1/aggregate", &key, json!({"aggs": odd}))
+            .await;
+        let problem = answer.is_problem(422, "input_invalid");
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_held_to_the_bounds_of_the_options() {
+    let house = House::new();
+    let key = house.key(&[Scope::Search]);
+    let deep = format!("{}a{}", "(".repeat(40), ")".repeat(40));
+    let wide = vec!["a"; 300].join(" OR ");
+    let long = "a".repeat(17 << 10);
+    for query in [deep, wide, long] {
+        let aggs = json!({"n": {"cardinality": {"field": "client.ip"}}});
+        for (path, body) in [
+            ("/api/v1/search", json!({"query": query})),
+            ("/api/v1/aggregate", json!({"query": query, "aggs": aggs})),
+        ] {
+            let answer = house.post(path, &key, body).await;
+            answer.is_problem(422, "query_invalid");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_counted_once() {
+    let house = House::new();
+    let key = house.key(&[Scope::Search]);
+    let answer = house.post("/api/v1/search", &key, json!({})).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(house.metrics.search_requests.get(), 1);
+}
+
+#[tokio::test]
+async fn the_slot_of_a_search_is_held_until_the_search_ends() {
+    let house = House::new();
+    let served = Arc::new(Served::new(house.state.clone()));
+    let free = served.searches.available_permits();
+    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
+    let search = served.search(move |_state| {
+        let _gone = ended.recv().is_err();
+        Ok::<_, Error>(())
+    });
+    let gone = tokio::time::timeout(Duration::from_millis(50), search).await;
+    assert!(gone.is_err(), "the search waits");
+    assert_eq!(served.searches.available_permits(), free - 1);
+    drop(end);
+    while served.searches.available_permits() < free {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_list_has_the_same_shape() {
+    let house = House::new();
+    let admin = house.key(&[Scope::Admin]);
+    house
+        .store
+        .commit_findings(Offset(1), None, &[finding()], super::NOON)
+        .unwrap();
+    let alerts = house.get("/api/v1/alerts", &admin).await.json();
+    let alert = format!(
+        "/api/v1/alerts/{}",
+        alerts["data"][0]["id"].as_str().unwrap()
+    );
+    for path in ["keys", "webhooks", "rules", "sources", "fields", "alerts"]
+        .map(|noun| format!("/api/v1/{noun}"))
+        .into_iter()
+        .chain(["history", "events", "deliveries"].map(|part| format!("{alert}/{part}")))
+    {
+        let list = house.get(&path, &admin).await.json();
+        assert!(list["data"].is_array(), "{path}");
+        assert!(list["page"]["limit"].is_u64(), "{path}");
+        assert_eq!(list["page"]["next_cursor"], Value::Null, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_history_comes_page_by_page() {
+    let house = House::new();
+    let key = house.key(&[Scope::Alerts]);
+    let findings = [finding()];
+    let made = house
+        .store
+        .commit_findings(Offset(1), None, &findings, super::NOON);
+    let path = format!("/api/v1/alerts/{}", made.unwrap().opened[0]);
+    for text in ["one", "two"] {
+        let note = json!({"text": text});
+        house.post(&format!("{path}/notes"), &key, note).await;
+    }
+    let page = house.get(&format!("{path}/history?limit=2"), &key).await;
+    let page = page.json();
+    assert_eq!(page["data"].as_array().unwrap().len(), 2);
+    let cursor = page["page"]["next_cursor"].as_str().unwrap();
+    let rest = house
+        .get(&format!("{path}/history?limit=2&cursor={cursor}"), &key)
+        .await
+        .json();
+    assert_eq!(rest["data"][0]["note"], "two");
+    assert_eq!(rest["page"], json!({"next_cursor": null, "limit": 2}));
+    house
+        .get(&format!("{path}/history?cursor=x"), &key)
+        .await
+        .is_problem(422, "input_invalid");
+}
+
+#[tokio::test]
+async fn words_that_are_too_long_are_refused_at_their_place() {
+    let house = House::new();
+    let key = house.key(&[Scope::Alerts]);
+    let long = "x".repeat(8_193);
+    for (act, body, pointer) in [
+        ("ack", json!({"note": long}), "/note"),
+        (
+            "close",
+            json!({"reason": "benign", "comment": long}),
+            "/comment",
+        ),
+        ("reopen", json!({"note": long}), "/note"),
+        ("notes", json!({"text": long}), "/text"),
+    ] {
+        let answer = house
+            .post(&format!("/api/v1/alerts/a/{act}"), &key, body)
             .await;
         let problem = answer.is_problem(422, "input_invalid");
         assert_eq!(problem["errors"][0]["pointer"], pointer);

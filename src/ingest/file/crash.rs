@@ -57,7 +57,10 @@ fn following_process() {
         let wal = wal.clone();
         async move {
             let appended = wal.append(batch(&payload)).await;
-            let refused = Refused::Unavailable { retry_after_s: 1 };
+            let refused = Refused {
+                retry_after_s: 1,
+                stored: 0,
+            };
             let appended = appended.map_err(|_| refused)?;
             Ok(Ack {
                 accepted: appended.count,

@@ -28,7 +28,10 @@ impl Received {
     fn take(&self, payload: &Payload) -> Result<Ack, Refused> {
         if self.refusals.load(Ordering::SeqCst) > 0 {
             self.refusals.fetch_sub(1, Ordering::SeqCst);
-            return Err(Refused::Busy { retry_after_s: 0 });
+            return Err(Refused {
+                retry_after_s: 0,
+                stored: 0,
+            });
         }
         let text = String::from_utf8(payload.bytes.to_vec()).unwrap();
         self.lines

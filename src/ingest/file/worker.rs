@@ -19,6 +19,8 @@ use crate::tasks::Shutdown;
 
 /// How often a waiting door looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long one attempt to send may be held; after it comes the next.
+const HOLD: Duration = Duration::from_secs(5);
 
 /// What the loop keeps between two looks.
 #[derive(Debug)]
@@ -210,22 +212,24 @@ impl Worker {
         let source = followed
             .and_then(|one| one.source.clone())
             .unwrap_or_else(name);
-        let payload = Payload {
-            source: source.into(),
-            peer: None,
-            received: self.clock.now(),
-            format: followed.map(|one| one.format).unwrap_or_default(),
-            bytes: Bytes::copy_from_slice(&piece.bytes),
-        };
+        let (source, received) = (Arc::<str>::from(source), self.clock.now());
+        let bytes = Bytes::copy_from_slice(&piece.bytes);
         while !shutdown.is_requested() {
-            match submit(payload.clone()) {
+            let payload = Payload {
+                source: source.clone(),
+                received,
+                format: followed.map(|one| one.format).unwrap_or_default(),
+                bytes: bytes.clone(),
+                patience: HOLD,
+                // One chunk at a time is all this door holds.
+                room: None,
+            };
+            match submit(payload) {
                 Ok(_) => return true,
-                Err(Refused::Busy { retry_after_s } | Refused::Unavailable { retry_after_s }) => {
-                    wait(
-                        Duration::from_secs(u64::from(retry_after_s.clamp(1, 60))),
-                        shutdown,
-                    );
-                }
+                Err(Refused { retry_after_s, .. }) => wait(
+                    Duration::from_secs(u64::from(retry_after_s.clamp(1, 60))),
+                    shutdown,
+                ),
             }
         }
         false

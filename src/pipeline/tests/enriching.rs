@@ -12,7 +12,7 @@ fn leak(bytes: Vec<u8>) -> &'static [u8] {
 /// The enriched fields of one event with this client.
 fn fields(pipeline: &Pipeline, address: &str) -> String {
     let body = format!("{{\"client_ip\":\"{address}\"}}");
-    let output = pipeline.run(&payload(Format::Auto, body));
+    let output = run(pipeline, &payload(Format::Auto, body));
     let fields = [
         Field::NetworkClass,
         Field::ClientCountry,
@@ -115,6 +115,6 @@ fn what_the_source_says_stays() {
     let built_in = leak(file(vec![("8.8.0.0/16", country("US"))]));
     let pipeline = pipeline_with(&Options::default(), Some(built_in));
     let body = r#"{"client_ip":"8.8.8.8","cf-ipcountry":"NZ"}"#;
-    let output = pipeline.run(&payload(Format::Auto, body));
+    let output = run(&pipeline, &payload(Format::Auto, body));
     assert_eq!(values(&output, Field::ClientCountry), ["NZ"]);
 }

@@ -4,7 +4,9 @@ mod enriching;
 mod intake;
 mod mmdb;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -30,11 +32,29 @@ fn pipeline_with(options: &Options, built_in: Option<&'static [u8]>) -> Arc<Pipe
 fn payload(format: Format, body: impl Into<Bytes>) -> Payload {
     Payload {
         source: "test".into(),
-        peer: None,
         received: NOW,
         format,
         bytes: body.into(),
+        patience: Duration::from_secs(5),
+        room: None,
     }
+}
+
+/// Every batch of a body.
+fn outputs(pipeline: &Pipeline, payload: &Payload) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    pipeline.run(payload, |output| {
+        outputs.push(output);
+        ControlFlow::Continue(())
+    });
+    outputs
+}
+
+/// The one batch of a small body, an empty one where it has no events.
+fn run(pipeline: &Pipeline, payload: &Payload) -> Output {
+    let mut outputs = outputs(pipeline, payload);
+    assert!(outputs.len() <= 1);
+    outputs.pop().unwrap_or_default()
 }
 
 /// The wanted field of every event of a body, in order.
@@ -54,7 +74,7 @@ fn values(output: &Output, field: Field) -> Vec<String> {
 fn a_body_becomes_a_batch_in_order() {
     let pipeline = pipeline_with(&Options::default(), None);
     let body = "{\"msg\":\"a\"}\n{broken\n\n{\"msg\":\"b\",\"src_ip\":\"10.0.0.1\"}\nplain\n";
-    let output = pipeline.run(&payload(Format::Auto, body));
+    let output = run(&pipeline, &payload(Format::Auto, body));
     assert_eq!(
         values(&output, Field::Message),
         ["a", "{broken", "b", "plain"]
@@ -86,16 +106,40 @@ fn redaction_stands_between_events_and_batch() {
 fn empty_bodies_are_empty_batches() {
     let pipeline = pipeline_with(&Options::default(), None);
     for body in ["", "\n\n", "[]", "{\"events\":[]}"] {
-        let output = pipeline.run(&payload(Format::Auto, body));
+        let output = run(&pipeline, &payload(Format::Auto, body));
         assert_eq!((output.batch.len(), output.flagged), (0, 0), "{body}");
     }
 }
 
 #[test]
+fn a_large_body_goes_in_batches_of_bounded_size() {
+    let options = Options {
+        batch_bytes_max: 4_000,
+        ..Options::default()
+    };
+    let pipeline = pipeline_with(&options, None);
+    let payload = payload(Format::Text, "1\n".repeat(1_000));
+    let all = outputs(&pipeline, &payload);
+    assert!(all.len() > 10, "{}", all.len());
+    let events: usize = all.iter().map(|output| output.batch.len()).sum();
+    assert_eq!(events, 1_000);
+    for output in &all {
+        assert!(output.batch.bytes() < 4_200, "{}", output.batch.bytes());
+    }
+    // Who takes no more gets no more.
+    let mut taken = 0;
+    pipeline.run(&payload, |_output| {
+        taken += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!(taken, 1);
+}
+
+#[test]
 fn options_read_from_configuration() {
-    let text = "hold_ms_max = 10\n[normalize]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[[normalize.sensitive_routes]]\nsegment = \"wire\"";
+    let text = "retry_after_s = 10\n[normalize]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[[normalize.sensitive_routes]]\nsegment = \"wire\"";
     let options: Options = toml::from_str(text).unwrap();
-    assert_eq!(options.hold_ms_max, 10);
+    assert_eq!(options.retry_after_s, 10);
     assert_eq!(options.normalize.trusted_proxies.len(), 2);
     assert!(toml::from_str::<Options>("[normalize]\ntrusted_proxies = [\"10/8\"]").is_err());
     assert!(toml::from_str::<Options>("unknown = 1").is_err());
@@ -108,7 +152,7 @@ static PIPELINE: std::sync::LazyLock<Arc<Pipeline>> =
 proptest::proptest! {
     #[test]
     fn any_body_is_taken(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-        let output = PIPELINE.run(&payload(Format::Auto, body));
+        let output = run(&PIPELINE, &payload(Format::Auto, body));
         for record in output.batch.records() {
             proptest::prop_assert!(decode(record).is_ok());
         }

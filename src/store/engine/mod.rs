@@ -81,6 +81,7 @@ tables! {
     Keys "api_keys" "Key id to API key.";
     Sessions "sessions" "Token hash to session.";
     Sources "sources" "Source name to when it was seen.";
+    AlertsByRequest "alerts_by_request" "Hash of a form of a correlation id, opening time and alert id.";
 }
 
 /// A contiguous part of a table.

@@ -5,6 +5,7 @@ use super::store;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
+use crate::store::engine::Table;
 use crate::store::{ApiKey, Error, Letter, Options, Scope, Session, SetupToken, Store, leave};
 
 fn key(id: &str, expires_at: Option<Timestamp>) -> ApiKey {
@@ -98,9 +99,7 @@ fn a_key_remembers_its_last_use_to_the_hour() {
     let (store, clock) = store(dir.path(), Options::default());
     store.add_api_key(&key("k1", None)).unwrap();
     let used = || {
-        store
-            .note_key_used(&store.api_key("k1").unwrap().unwrap())
-            .unwrap();
+        store.note_key_used(&store.api_key("k1").unwrap().unwrap());
         store.api_key("k1").unwrap().unwrap().last_used_at
     };
     let first = clock.now();
@@ -109,6 +108,29 @@ fn a_key_remembers_its_last_use_to_the_hour() {
     assert_eq!(used(), Some(first));
     clock.advance(Duration::from_secs(1));
     assert_eq!(used(), Some(clock.now()));
+}
+
+#[test]
+fn the_use_of_a_key_is_written_when_flushed_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (opened, clock) = store(dir.path(), Options::default());
+    opened.add_api_key(&key("k1", None)).unwrap();
+    opened.add_api_key(&key("k2", None)).unwrap();
+    opened.note_key_used(&key("k1", None));
+    opened.note_key_used(&key("gone", None));
+    let written = |store: &Store| -> Option<Timestamp> {
+        let row = store.view(|tx| tx.record::<ApiKey>(Table::Keys, b"k1"));
+        row.unwrap().unwrap().last_used_at
+    };
+    assert_eq!(written(&opened), None);
+    assert_eq!(
+        opened.api_keys().unwrap()[0].last_used_at,
+        Some(clock.now())
+    );
+    opened.flush_key_uses().unwrap();
+    assert_eq!(written(&opened), Some(clock.now()));
+    assert!(opened.api_key("gone").unwrap().is_none());
+    assert_eq!(opened.api_key("k2").unwrap().unwrap().last_used_at, None);
 }
 
 #[test]
@@ -147,25 +169,17 @@ fn a_key_left_beside_a_running_server_counts_at_once_and_one_left_before_it_at_s
     .unwrap();
     assert!(store.api_key("early").unwrap().is_some());
     leave(dir.path(), &Letter::AddKey(key("late", None)), &clock).unwrap();
-    leave(dir.path(), &Letter::RevokeKey("early".into()), &clock).unwrap();
-    assert_eq!(store.collect_inbox().unwrap(), 2);
+    assert_eq!(store.collect_inbox().unwrap(), 1);
     assert_eq!(store.collect_inbox().unwrap(), 0);
     assert!(store.api_key("late").unwrap().is_some());
-    assert!(
-        store
-            .api_key("early")
-            .unwrap()
-            .unwrap()
-            .revoked_at
-            .is_some()
-    );
 }
 
 #[test]
 fn a_letter_that_is_none_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = store(dir.path(), Options::default());
-    leave(dir.path(), &Letter::RevokeKey("nobody".into()), &clock).unwrap();
+    leave(dir.path(), &Letter::AddKey(key("known", None)), &clock).unwrap();
+    store.add_api_key(&key("known", None)).unwrap();
     std::fs::write(dir.path().join("inbox/000.json"), b"{\"add_key\":").unwrap();
     assert_eq!(store.collect_inbox().unwrap(), 2);
     assert_eq!(store.collect_inbox().unwrap(), 0);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{open_alert, store};
 use crate::model::Offset;
-use crate::store::{Act, Checkpoint, Error, Options};
+use crate::store::{Act, Error, Options};
 
 #[test]
 fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
@@ -13,12 +13,12 @@ fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
         return;
     };
     let small = Path::new(&small);
-    let (store, _clock) = store(&small.join("store"), Options::default());
+    let (store, clock) = store(&small.join("store"), Options::default());
     let id = open_alert(&store, 0, "a");
     let filler = small.join("filler");
-    let checkpoint = |size: usize| Checkpoint {
-        offset: Offset(1),
-        state: vec![7; size],
+    let write = |at: u64, size: usize| {
+        let state = vec![7; size];
+        store.commit_findings(Offset(at), Some(&state), &[], clock.now())
     };
     let mut block = 4 << 20;
     let mut filled = Vec::new();
@@ -31,7 +31,7 @@ fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
     }
     let mut refused = 0;
     for round in 0..20 {
-        let result = store.put_checkpoint(&format!("c{round}"), &checkpoint(200_000));
+        let result = write(2 + round, 200_000 * usize::try_from(round + 1).unwrap());
         refused += usize::from(matches!(
             result,
             Err(Error::Io(_) | Error::Engine(_) | Error::Open(_))
@@ -40,7 +40,7 @@ fn a_full_disk_is_an_error_while_it_lasts_and_loses_nothing() {
     assert!(refused > 0, "the disk is full");
     assert!(store.alert(&id).unwrap().is_some(), "reading goes on");
     std::fs::remove_file(&filler).unwrap();
-    store.put_checkpoint("after", &checkpoint(1_000)).unwrap();
+    write(100, 1_000).unwrap();
     let act = Act {
         actor: "eve".into(),
         ..Default::default()

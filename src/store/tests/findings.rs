@@ -1,8 +1,15 @@
 use std::time::Duration;
 
 use super::{endpoint, finding, open_alert, store};
-use crate::model::{Offset, ResolutionReason, Severity, Status};
-use crate::store::{Act, AlertFilter, EventType, Options};
+use crate::model::{Alert, Offset, ResolutionReason, Severity, Status};
+use crate::store::engine::{Direction, Range, Table};
+use crate::store::{Act, AlertFilter, EventType, Options, Store, alerts};
+
+/// The alert that findings of this key go to.
+fn newest_of_key(store: &Store, dedup_key: &str) -> Alert {
+    let newest = store.view(|tx| alerts::newest_of_key(tx, dedup_key));
+    newest.unwrap().unwrap().alert
+}
 
 #[test]
 fn a_finding_adds_to_the_open_alert_of_its_key() {
@@ -20,7 +27,7 @@ fn a_finding_adds_to_the_open_alert_of_its_key() {
         (done.opened.len(), done.updated.as_slice()),
         (0, &[id.clone()][..])
     );
-    let alert = store.open_alert_of_key("rule-1|a").unwrap().unwrap();
+    let alert = newest_of_key(&store, "rule-1|a");
     assert_eq!(
         (alert.count, alert.version, alert.severity),
         (2, 2, Severity::Critical)
@@ -47,10 +54,7 @@ fn after_a_verdict_a_finding_opens_a_new_alert_that_names_the_old() {
     assert_eq!(alert.previous_id.as_deref(), Some(old.as_str()));
     // The old one opened again beside it takes no findings.
     store.reopen_alert(&old, &act).unwrap();
-    assert_eq!(
-        store.open_alert_of_key("rule-1|a").unwrap().unwrap().id,
-        new
-    );
+    assert_eq!(newest_of_key(&store, "rule-1|a").id, new);
 }
 
 #[test]
@@ -186,4 +190,67 @@ fn sources_are_counted_over_restarts() {
         ("nginx".to_owned(), 7),
     ];
     assert_eq!(counts, expected);
+}
+
+#[test]
+fn alerts_are_found_by_every_spelling_of_an_id_they_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    let with = |at: u64, who: &str, id: &str| {
+        clock.advance(Duration::from_secs(1));
+        let change = crate::store::AlertChange {
+            correlation_ids: vec![id.into()],
+            ..finding(at, who)
+        };
+        let done = store.commit_findings(Offset(at + 1), None, &[change], clock.now());
+        let done = done.unwrap();
+        done.opened.into_iter().chain(done.updated).next().unwrap()
+    };
+    let first = with(0, "a", "5759E988-bd86-2e3f-e1be-46a994272793");
+    let second = with(
+        1,
+        "b",
+        "00-5759e988bd862e3fe1be46a994272793-00f067aa0ba902b7-01",
+    );
+    let check = |id: &str, limit: usize, expected: &[&String]| {
+        let alerts = store.alerts_of_request(id, limit).unwrap();
+        let found: Vec<&String> = alerts.iter().map(|alert| &alert.id).collect();
+        assert_eq!(found, expected, "{id}");
+    };
+    for spelling in [
+        "5759e988bd862e3fe1be46a994272793",
+        "1-5759e988-bd862e3fe1be46a994272793",
+        "00-5759E988BD862E3FE1BE46A994272793-00f067aa0ba902b7-01",
+    ] {
+        check(spelling, 9, &[&second, &first]);
+    }
+    check("5759e988bd862e3fe1be46a994272793", 1, &[&second]);
+    check("00f067aa0ba902b7", 9, &[&second]);
+    check("5759e988", 9, &[]);
+    // An id that an alert has let go finds it no more; its others do.
+    for at in 2..30 {
+        with(at, "a", &format!("req-{at}"));
+    }
+    check("5759e988bd862e3fe1be46a994272793", 9, &[&second]);
+    check("REQ-29", 9, &[&first]);
+    check("req-2", 9, &[]);
+}
+
+#[test]
+fn an_alert_that_goes_takes_the_rows_of_its_ids_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        alerts_max: 1,
+        ..Options::default()
+    };
+    let (store, _clock) = store(dir.path(), options);
+    open_alert(&store, 0, "a");
+    let second = open_alert(&store, 1, "b");
+    let rows = store.view(|tx| {
+        let all = Range::prefix(b"");
+        tx.scan(Table::AlertsByRequest, &all, Direction::Forward, 9)
+    });
+    assert_eq!(rows.unwrap().len(), 1);
+    assert!(store.alerts_of_request("req-0", 9).unwrap().is_empty());
+    assert_eq!(store.alerts_of_request("req-1", 9).unwrap()[0].id, second);
 }

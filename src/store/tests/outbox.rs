@@ -71,7 +71,7 @@ fn the_outbox_holds_a_delivery_per_endpoint_that_wants_it() {
     store
         .close_alert(&id, &act, ResolutionReason::Benign)
         .unwrap();
-    let rows = store.alert_deliveries(&id, 9).unwrap();
+    let rows = store.alert_deliveries(&id, 9, None).unwrap().deliveries;
     let to: Vec<_> = rows.iter().map(|row| row.endpoint_id.as_str()).collect();
     assert_eq!(to.len(), 3);
     assert_eq!(to.iter().filter(|to| **to == closed).count(), 1);
@@ -271,7 +271,8 @@ fn old_messages_go_once_nothing_waits_for_them() {
     clock.advance(Duration::from_secs(8 * 86_400));
     store.prune().unwrap();
     assert_eq!(store.message_body(&done).unwrap(), None);
-    assert!(store.alert_deliveries(&id, 9).unwrap().is_empty());
+    let left = store.alert_deliveries(&id, 9, None).unwrap();
+    assert_eq!((left.deliveries.len(), left.next_cursor), (0, None));
     assert_eq!(store.due(9).unwrap().len(), 1);
 }
 
@@ -336,4 +337,65 @@ fn urls_are_shown_without_their_secrets() {
     let made = store.endpoint(&endpoint(&store)).unwrap().unwrap();
     assert_eq!(made.masked_url(), "https://example.com/…");
     assert!(!format!("{made:?}").contains("secret"));
+}
+
+#[test]
+fn deliveries_of_an_alert_come_page_by_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    for _ in 0..3 {
+        endpoint(&store);
+    }
+    let id = open_alert(&store, 0, "a");
+    let act = Act::default();
+    clock.advance(Duration::from_secs(1));
+    store.ack_alert(&id, &act, None).unwrap();
+    let all = store.alert_deliveries(&id, 99, None).unwrap();
+    assert_eq!((all.deliveries.len(), &all.next_cursor), (6, &None));
+    for limit in 1..7 {
+        let (mut found, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = store
+                .alert_deliveries(&id, limit, cursor.as_deref())
+                .unwrap();
+            assert!(page.deliveries.len() <= limit);
+            found.extend(page.deliveries);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, all.deliveries, "{limit}");
+    }
+    assert!(store.alert_deliveries(&id, 9, Some("x")).is_err());
+}
+
+#[test]
+fn messages_that_lost_their_endpoint_hide_no_older_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    let gone = endpoint(&store);
+    let opened_only = NewEndpoint {
+        url: "https://example.com/hook".into(),
+        event_types: vec![EventType::AlertOpened],
+        ..Default::default()
+    };
+    let stays = store.add_endpoint(opened_only).unwrap().0.id;
+    let id = open_alert(&store, 0, "a");
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(1));
+        store.ack_alert(&id, &Act::default(), None).unwrap();
+        clock.advance(Duration::from_secs(1));
+        store.reopen_alert(&id, &Act::default()).unwrap();
+    }
+    store.delete_endpoint(&gone).unwrap();
+    store.prune().unwrap();
+    let mut page = store.alert_deliveries(&id, 1, None).unwrap();
+    let mut found = page.deliveries;
+    while let Some(cursor) = page.next_cursor {
+        page = store.alert_deliveries(&id, 1, Some(&cursor)).unwrap();
+        found.extend(page.deliveries);
+    }
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].endpoint_id, stays);
 }

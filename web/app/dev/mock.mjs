@@ -64,6 +64,7 @@ const moment = (text) => {
   if (!match) return Date.parse(text);
   return Date.now() - (match[1] ?? 0) * ({ s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 }[match[2]] ?? 0);
 };
+const whole = (list) => ({ data: list, page: { next_cursor: null, limit: list.length } });
 const stats = (took, total) => ({ total, total_relation: 'eq', scanned: data.events.length, searched_segments: 3, complete_until: new Date().toISOString(), lag_events: 0, took_ms: took });
 
 function matching({ query = '', from = 'now-1h', to = 'now' }) {
@@ -177,23 +178,23 @@ function api(method, path, params, body, version) {
     case 'POST aggregate': return aggregate(body);
     case 'GET requests/ID': return story(id);
     case 'GET events/ID': return one(data.events, id);
-    case 'GET fields': return { data: FIELDS };
-    case 'GET sources': return { data: ['edge-1', 'auth', 'orders', 'postgres'].map((name, at) => ({ name, first_seen: new Date(data.now - 9e7).toISOString(), last_seen: new Date(data.now - at * at * 7e5).toISOString(), events: data.events.filter((e) => e['event.provider'] === name).length })) };
+    case 'GET fields': return whole(FIELDS);
+    case 'GET sources': return whole(['edge-1', 'auth', 'orders', 'postgres'].map((name, at) => ({ name, first_seen: new Date(data.now - 9e7).toISOString(), last_seen: new Date(data.now - at * at * 7e5).toISOString(), events: data.events.filter((e) => e['event.provider'] === name).length })));
     case 'GET status': return { version: '0.1.0', time: new Date().toISOString(), alerts: Object.fromEntries(['open', 'acknowledged', 'closed'].map((status) => [status, Object.fromEntries(['critical', 'high', 'medium', 'low', 'info'].map((severity) => [severity, data.alerts.filter((a) => a.status === status && a.severity === severity).length]))])), log: { first: 0, end: data.events.length, segments: 1, bytes: 9_123_456 }, index: { visible: data.events.length, lag_events: 0, segments: 3, bytes: 2_412_000 }, detect: { offset: data.events.length, lag_events: 0, rules: rules.length } };
     case 'GET alerts': {
       const list = data.alerts.filter((a) => (!params.get('status') || params.get('status').split(',').includes(a.status)) && (!params.get('severity') || a.severity === params.get('severity')) && (!params.get('rule') || a.rule.id === params.get('rule')) && (!params.get('q') || JSON.stringify(a).toLowerCase().includes(params.get('q').toLowerCase())));
       return { data: list.map(shown), page: { next_cursor: null, limit: 100 } };
     }
     case 'GET alerts/ID': return shown(one(data.alerts, id));
-    case 'GET alerts/ID/history': return { data: one(data.alerts, id).history };
-    case 'GET alerts/ID/events': return { data: one(data.alerts, id).evidence };
-    case 'GET alerts/ID/deliveries': return { data: one(data.alerts, id).deliveries };
+    case 'GET alerts/ID/history': return whole(one(data.alerts, id).history);
+    case 'GET alerts/ID/events': return whole(one(data.alerts, id).evidence);
+    case 'GET alerts/ID/deliveries': return whole(one(data.alerts, id).deliveries);
     case 'POST alerts/ID/ack': case 'POST alerts/ID/close': case 'POST alerts/ID/reopen': case 'POST alerts/ID/notes':
       if (version && version !== `"${one(data.alerts, id).version}"`) throw new Refusal(412, 'version_mismatch', 'The alert has changed.');
       return act(one(data.alerts, id), verb, body);
-    case 'GET rules': return { data: rules, errors: [{ file: 'rules/api/draft.yml', line: 9, message: 'unknown modifier "containz", did you mean "contains"?' }] };
+    case 'GET rules': return { ...whole(rules), errors: [{ file: 'rules/api/draft.yml', line: 9, message: 'unknown modifier "containz", did you mean "contains"?' }] };
     case 'GET rules/ID': return one(rules, id);
-    case 'GET keys': return { data: keys };
+    case 'GET keys': return whole(keys);
     case 'POST keys': {
       const key = { id: Math.random().toString(36).slice(2, 12), name: body.name, scopes: body.scopes, created_at: new Date().toISOString(), expires_at: new Date(Date.now() + body.expires_in_days * 864e5).toISOString(), last_used_at: null, revoked_at: null, status: 'live', created_by: 'demo' };
       keys.push(key);
@@ -201,7 +202,7 @@ function api(method, path, params, body, version) {
     }
     case 'POST keys/ID/rotate': return { ...one(keys, id), key: `wl_${id}_${'y'.repeat(43)}abcdef` };
     case 'DELETE keys/ID': Object.assign(one(keys, id), { revoked_at: new Date().toISOString(), status: 'revoked' }); return null;
-    case 'GET webhooks': return { data: webhooks };
+    case 'GET webhooks': return whole(webhooks);
     case 'POST webhooks': {
       if (/^http:|127\.|169\.254|localhost/.test(body.url)) throw new Refusal(422, 'input_invalid', '', [{ pointer: '/url', code: 'invalid_value', detail: 'the address is not public' }]);
       const hook = { id: `wh_${webhooks.length + 1}`, state: 'enabled', reason: null, rules: [], severity_min: null, ...body };
@@ -212,7 +213,7 @@ function api(method, path, params, body, version) {
     case 'POST webhooks/ID/test': return { ok: true, status: 200, error: null, duration_ms: 142, response_head: '' };
     case 'PATCH webhooks/ID': return Object.assign(one(webhooks, id), body);
     case 'POST webhooks/ID/rotate-secret': return { secret: `whsec_${'n'.repeat(32)}` };
-    case 'GET webhooks/ID/deliveries': return { data: data.alerts.flatMap((a) => a.deliveries).filter((d) => d.endpoint_id === one(webhooks, id).id) };
+    case 'GET webhooks/ID/deliveries': return whole(data.alerts.flatMap((a) => a.deliveries).filter((d) => d.endpoint_id === one(webhooks, id).id));
     case 'POST ingest': return ingest(body);
     default: throw new Refusal(404, 'not_found', `No route ${call}.`);
   }

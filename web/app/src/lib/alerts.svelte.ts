@@ -39,7 +39,7 @@ export class Alerts {
     try {
       const found = await api.alerts({ ...filter, limit: PAGE }, signal);
       this.list = found.data;
-      this.cursor = found.page?.next_cursor ?? null;
+      this.cursor = found.page.next_cursor;
       this.problem = null;
       this.loaded = true;
     } catch (error) {
@@ -53,7 +53,7 @@ export class Alerts {
     try {
       const found = await api.alerts({ ...this.#filter, limit: PAGE, cursor: this.cursor });
       this.list = [...this.list, ...found.data];
-      this.cursor = found.page?.next_cursor ?? null;
+      this.cursor = found.page.next_cursor;
     } catch (error) {
       app.fail(error);
     }

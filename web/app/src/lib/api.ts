@@ -147,10 +147,11 @@ export const api = {
     signal?: AbortSignal,
   ) => call<List<Alert>>('GET', `/alerts${parameters(filter)}`, { ...(signal && { signal }) }),
   alert: (alert: string) => call<Alert>('GET', `/alerts/${id(alert)}`),
-  alertHistory: (alert: string) => call<List<HistoryEntry>>('GET', `/alerts/${id(alert)}/history`),
+  alertHistory: (alert: string) =>
+    call<List<HistoryEntry>>('GET', `/alerts/${id(alert)}/history?limit=1000`),
   alertEvents: (alert: string) => call<List<EventRow>>('GET', `/alerts/${id(alert)}/events`),
   alertDeliveries: (alert: string) =>
-    call<List<Delivery>>('GET', `/alerts/${id(alert)}/deliveries`),
+    call<List<Delivery>>('GET', `/alerts/${id(alert)}/deliveries?limit=1000`),
   acknowledge: (alert: Alert, body: { assignee?: string; note?: string }) =>
     call<Alert>('POST', `/alerts/${id(alert.id)}/ack`, { body, version: alert.version }),
   close: (alert: Alert, body: { reason: Reason; comment: string }) =>

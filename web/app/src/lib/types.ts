@@ -28,7 +28,7 @@ export interface Page {
 
 export interface List<T> {
   data: T[];
-  page?: Page;
+  page: Page;
 }
 
 export interface SearchRequest {
@@ -85,6 +85,7 @@ export interface Story {
   start: string | null;
   end: string | null;
   duration_ms: number | null;
+  gaps?: { start: string; end: string; duration_ms: number }[];
   alerts: AlertRef[];
   stats?: Stats;
 }
