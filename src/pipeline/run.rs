@@ -25,6 +25,7 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Pipeline {
     bounds: parsers::Options,
+    value_bytes_max: usize,
     normalizer: Normalizer,
     enricher: Enricher,
     redactor: Arc<Redactor>,
@@ -42,6 +43,7 @@ impl Pipeline {
     ) -> Self {
         Self {
             bounds: options.bounds(),
+            value_bytes_max: options.value_bytes_max,
             normalizer: Normalizer::new(options.normalize.clone()),
             enricher,
             redactor,
@@ -64,7 +66,7 @@ impl Pipeline {
     pub fn events(&self, payload: &Payload, mut to: impl FnMut(&CleanEvent<'_>)) {
         self.each(
             payload,
-            |event| self.redactor.redact(event),
+            |event| self.redactor.redact_within(event, self.value_bytes_max),
             |event| to(&event),
         );
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Field, ID_BYTES_MAX, Value, each_id_form, trace_and_span};
+use crate::model::{Field, Value, each_id_form, trace_and_span};
 
 use super::names::Id;
 use super::slots::Slots;
@@ -63,7 +63,7 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// An id as it stands: trimmed, cut, lower case where it is a UUID or hex.
+/// An id as it stands: trimmed, lower case where it is a UUID or hex. It is cut when it is clean.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = values::trimmed(&text);
     let text = if trimmed.len() == text.len() {
@@ -71,7 +71,6 @@ fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     } else {
         Cow::Owned(trimmed.to_owned())
     };
-    let text = values::cut(text, ID_BYTES_MAX);
     if !text.bytes().any(|b| b.is_ascii_uppercase()) {
         return text;
     }

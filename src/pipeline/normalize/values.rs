@@ -151,21 +151,6 @@ pub(super) fn level(value: Value<'_>) -> Result<Cow<'_, str>, Value<'_>> {
     }
 }
 
-/// `text` cut to `bytes_max`, whole characters.
-pub(super) fn cut(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
-        return text;
-    }
-    let end = text.floor_char_boundary(bytes_max);
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
-        Cow::Owned(mut text) => {
-            text.truncate(end);
-            Cow::Owned(text)
-        }
-    }
-}
-
 /// The part of a text as a text of the same life: borrowed where the text is.
 pub(super) fn part<'a>(text: &Cow<'a, str>, range: std::ops::Range<usize>) -> Cow<'a, str> {
     match text {
