@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -211,8 +212,24 @@ fn trim(text: &[u8]) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// The length of the tag that begins `text`, if one does.
+/// Where tags made with the key of this id stand. Anybody can write what looks like a tag; of other
+/// installations' tags nothing is known, so that they are text like any other.
+pub(super) fn own(text: &[u8], key_id: &str) -> Vec<Range<usize>> {
+    memchr::memmem::find_iter(text, b"[R:")
+        .filter_map(|at| {
+            let (length, id) = tag_at(text.get(at..)?)?;
+            (id == key_id.as_bytes()).then_some(at..at + length)
+        })
+        .collect()
+}
+
+/// The length of the tag that begins `text`, if one does, whoever made it.
 pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
+    tag_at(text).map(|(length, _)| length)
+}
+
+/// Length and key id of the tag that begins `text`.
+fn tag_at(text: &[u8]) -> Option<(usize, &[u8])> {
     let rest = text.strip_prefix(b"[R:")?;
     let name = rest.iter().take(41).position(|b| *b == b':')?;
     let (rule, rest) = rest.split_at_checked(name)?;
@@ -227,11 +244,11 @@ pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
     }
     let short = 3 + name + 1 + KEY_ID + 1;
     match rest.split_first()? {
-        (b']', _) => Some(short),
+        (b']', _) => Some((short, id)),
         (b':', rest) => {
             let (digits, rest) = rest.split_at_checked(DIGITS)?;
             (digits.iter().all(is_digit) && rest.first() == Some(&b']'))
-                .then_some(short + 1 + DIGITS)
+                .then_some((short + 1 + DIGITS, id))
         }
         _ => None,
     }
