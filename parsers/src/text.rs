@@ -79,6 +79,8 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse_into;
+    use crate::tests::show;
 
     #[test]
     fn a_cut_leaves_no_half() {
@@ -98,5 +100,59 @@ mod tests {
         );
         assert_eq!(bounded("some words", 10), "some words");
         assert_eq!(bounded("some words", 9), "some");
+    }
+
+    #[test]
+    fn a_cut_tears_nothing_in_two() {
+        let small = Options {
+            record_bytes_max: 60,
+            fields_max: 8,
+            name_bytes_max: 16,
+            ..Options::DEFAULT
+        };
+        let check = |format, record: &str, expected: &str| {
+            let mut parsed = Parsed::default();
+            parse_into(&mut parsed, format, record.as_bytes(), &small);
+            assert_eq!(show(&parsed), expected, "{record}");
+        };
+        let auto = Format::Auto;
+        // The bound lies within the card, the token, the number, the document.
+        let room = " ".repeat(30);
+        check(
+            auto,
+            &format!("{room}paid with 4012 8888 8888 1881 today"),
+            &format!("message=\"{room}paid with\"\n"),
+        );
+        check(
+            Format::Text,
+            &format!("{room}token ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+            &format!("message=\"{room}token\"\n"),
+        );
+        check(
+            auto,
+            &format!("{{\"a\":1,{room}\"number\":4012888888881881}}"),
+            "a=1\n",
+        );
+        check(
+            auto,
+            r#"{"body":"{\"credentials\":{\"deep\":\"hunter2-correct-horse\"}}","b":1}"#,
+            "message=\"\"\n",
+        );
+        // What says that the value is secret stands behind the bound.
+        check(
+            auto,
+            r#"{"a":1,"headers":[{"value":"hunter2-correct-ho", "x": 1, "name":"Authorization"}]}"#,
+            "a=1\n",
+        );
+        check(
+            auto,
+            r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"h":[{"value":2,"k":1,"name":3}]}"#,
+            "a=1\nb=1\nc=1\nd=1\ne=1\nf=1\n",
+        );
+        check(
+            auto,
+            r#"{"a":{"of-seventeen-byte":{"b":1}},"of-seventeen-byte":2}"#,
+            "a.long_name.b=1\nlong_name=2\n",
+        );
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         let texts = [
             format!("before {secret} behind"),
             format!("before {card} behind"),
-            format!("before password=\"correct horse battery\" behind"),
+            "before password=\"correct horse battery\" behind".to_owned(),
             format!("before=1&token={secret}&b=2"),
             body.to_string(),
         ];

@@ -194,21 +194,21 @@ mod tests {
     fn what_stands_in_a_tag_stays_and_what_goes_on_behind_it_does_not() {
         let text = b"a=[R:cvv:ab2c]hunter2 b=secret";
         let tag = 2..14;
-        let check = |place: Range<usize>, expected: &[Range<usize>]| {
+        let check = |place: Range<usize>, expected: &[(usize, usize)]| {
             let mut spans = Spans::new(10);
             spans.push(place, "token", Rank::Known);
             let left = outside(spans.settle(text), std::slice::from_ref(&tag), text);
-            let places: Vec<_> = left.into_iter().map(|span| span.place).collect();
-            assert_eq!(places, expected);
+            let places = left.iter().map(|span| (span.place.start, span.place.end));
+            assert_eq!(places.collect::<Vec<_>>(), expected);
         };
         check(2..14, &[]);
         check(3..13, &[]);
-        check(2..21, &[14..21]);
-        check(5..21, &[14..21]);
-        check(0..21, &[0..2, 14..21]);
+        check(2..21, &[(14, 21)]);
+        check(5..21, &[(14, 21)]);
+        check(0..21, &[(0, 2), (14, 21)]);
         // Punctuation is no secret.
         check(1..14, &[]);
-        check(24..30, &[24..30]);
+        check(24..30, &[(24, 30)]);
     }
 
     #[test]
