@@ -1,6 +1,8 @@
 //! Everything that runs on its own runs through here: supervised, counted, and drained in order on shutdown.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -29,6 +31,8 @@ struct Inner {
     stop: watch::Sender<bool>,
     threads: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
     futures: Mutex<Vec<(&'static str, tokio::task::JoinHandle<()>)>>,
+    /// Threads that ended in a panic.
+    failed: Mutex<Vec<&'static str>>,
 }
 
 /// The set of everything that runs. Cheap to clone.
@@ -49,6 +53,7 @@ impl Tasks {
             stop: watch::Sender::new(false),
             threads: Mutex::default(),
             futures: Mutex::default(),
+            failed: Mutex::default(),
         }))
     }
 
@@ -58,22 +63,53 @@ impl Tasks {
         Shutdown(self.0.stop.subscribe())
     }
 
-    /// Runs a loop on its own thread until it returns; it must watch its [`Shutdown`].
+    /// Runs a loop on its own thread until it returns; it must watch its [`Shutdown`]. A panic ends the
+    /// thread, not the process: it is told at once and shows in [`Tasks::failed`].
     pub fn thread(
         &self,
         name: &'static str,
         run: impl FnOnce(Shutdown) + Send + 'static,
     ) -> std::io::Result<()> {
-        let shutdown = self.shutdown();
+        let (tasks, shutdown) = (self.clone(), self.shutdown());
         let handle = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || run(shutdown))?;
+            .spawn(move || {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(shutdown))) {
+                    tasks.note_failure(name, panic.as_ref());
+                }
+            })?;
         self.0
             .threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((name, handle));
         Ok(())
+    }
+
+    fn note_failure(&self, name: &'static str, panic: &(dyn Any + Send)) {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("panic");
+        tracing::error!(
+            thread = name,
+            said,
+            "a thread ended abnormally; its work stands still until a restart"
+        );
+        self.0
+            .failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name);
+    }
+
+    /// The threads that ended in a panic, the first one first. Their work is not done any more.
+    #[must_use]
+    pub fn failed(&self) -> Vec<&'static str> {
+        self.0
+            .failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Runs a future on the runtime until it returns; it must watch its [`Shutdown`].
@@ -133,5 +169,32 @@ impl Tasks {
             })
             .await;
         debug_assert!(joined.is_some(), "joining threads does not panic");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_panics_is_named_and_the_others_go_on() {
+        let tasks = Tasks::new();
+        let (told, heard) = std::sync::mpsc::sync_channel(1);
+        tasks.thread("broken", |_shutdown| panic!("boom")).unwrap();
+        tasks
+            .thread("whole", move |shutdown| {
+                while !shutdown.is_requested() {
+                    std::thread::yield_now();
+                }
+                told.send(()).unwrap();
+            })
+            .unwrap();
+        while tasks.failed().is_empty() {
+            std::thread::yield_now();
+        }
+        tasks.stop();
+        tasks.drained().await;
+        assert_eq!(tasks.failed(), ["broken"]);
+        heard.recv().unwrap();
     }
 }

@@ -42,7 +42,7 @@ pub struct Options {
     pub fields_max: usize,
     /// Levels of nesting of one record.
     pub depth_max: usize,
-    /// Bytes of one value.
+    /// Bytes of one value; longer ones are redacted and then cut.
     pub value_bytes_max: usize,
     /// Bytes of one record.
     pub record_bytes_max: usize,
