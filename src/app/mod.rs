@@ -2,6 +2,7 @@
 
 mod keeper;
 mod pace;
+mod problems;
 mod reload;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use crate::tasks::Tasks;
 use crate::wal::Wal;
 use keeper::Keeper;
 use pace::Pace;
+pub use problems::problems;
 
 use crate::{detect, index, ingest, notify, pipeline, redact, store, wal};
 
@@ -109,53 +111,6 @@ pub struct App {
 #[must_use]
 pub fn store_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("store")
-}
-
-/// What is wrong with a configuration that reads well: directories, addresses, patterns.
-#[must_use]
-pub fn problems(config: &Config) -> Vec<String> {
-    let mut problems = Vec::new();
-    if config.server.tls.is_none() && !config.server.listen.ip().to_canonical().is_loopback() {
-        problems.push(api::serve::Error::PlainHttp(config.server.listen).to_string());
-    }
-    if let Some(tls) = &config.server.tls
-        && let Err(error) = api::tls::Fresh::read(tls)
-    {
-        problems.push(error.to_string());
-    }
-    let existing = config.data_dir.ancestors().find(|dir| dir.exists());
-    if existing.is_some_and(|dir| !dir.is_dir()) {
-        problems.push(format!(
-            "data_dir {} is not a directory",
-            config.data_dir.display()
-        ));
-    }
-    let level = &config.log_level;
-    if level
-        .parse::<tracing::level_filters::LevelFilter>()
-        .is_err()
-    {
-        problems.push("log_level: expected off, error, warn, info, debug or trace".to_owned());
-    }
-    if let Some(dir) = &config.detect.rules_dir
-        && !dir.is_dir()
-    {
-        problems.push(format!(
-            "detect: rules_dir {} is not a directory",
-            dir.display()
-        ));
-    }
-    let databases = [
-        &config.pipeline.enrich.country_db,
-        &config.pipeline.enrich.city_db,
-        &config.pipeline.enrich.asn_db,
-    ];
-    for path in databases.into_iter().flatten() {
-        if !path.is_file() {
-            problems.push(format!("enrich: {} is not a file", path.display()));
-        }
-    }
-    problems
 }
 
 impl App {

@@ -215,6 +215,10 @@ fn trim(text: &[u8]) -> &[u8] {
 /// Where tags made with the key of this id stand. Anybody can write what looks like a tag; of other
 /// installations' tags nothing is known, so that they are text like any other.
 pub(super) fn own(text: &[u8], key_id: &str) -> Vec<Range<usize>> {
+    // Asked of every value, and hardly one holds a bracket: a search for three bytes costs more to set up.
+    if memchr::memchr(b'[', text).is_none() {
+        return Vec::new();
+    }
     memchr::memmem::find_iter(text, b"[R:")
         .filter_map(|at| {
             let (length, id) = tag_at(text.get(at..)?)?;
@@ -304,6 +308,22 @@ mod tests {
         );
         assert_ne!(TagKey::from_bytes(&[8; 32]).digits(b"s3cr3t+value/1"), tag);
         assert_eq!(tag.len(), 16);
+    }
+
+    #[test]
+    fn only_tags_of_our_own_key_are_ours() {
+        let check = |text: &str, expected: &[(usize, usize)]| {
+            let found = own(text.as_bytes(), "ab2c");
+            let places: Vec<_> = found.iter().map(|tag| (tag.start, tag.end)).collect();
+            assert_eq!(places, expected, "{text}");
+        };
+        check("no tag", &[]);
+        check("a [R:cvv:ab2c] [R:cvv:zz2c]", &[(2, 14)]);
+        check(
+            "[R:jwt:ab2c:abcdefghijklmnop][R:cvv:ab2c]",
+            &[(0, 29), (29, 41)],
+        );
+        check("[R:[R:cvv:ab2c]", &[(3, 15)]);
     }
 
     #[test]
