@@ -231,7 +231,7 @@ metrics! {
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
     tail_dropped: Counter "wardline_tail_dropped_total" "Events a slow live tail did not get.";
-    threads_failed: Gauge "wardline_threads_failed" "Threads that ended in a panic; their work stands still until a restart.";
+    parts_failed: Gauge "wardline_parts_failed" "Threads and tasks that ended in a panic; their work stands still until a restart.";
     config_reloads: Counter "wardline_config_reloads_total" "Reloads taken over.";
     config_reload_failures: Counter "wardline_config_reload_failures_total" "Reloads refused; the old configuration stayed.";
 }

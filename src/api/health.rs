@@ -44,7 +44,7 @@ const LAG_EVENTS_MAX: u64 = 5_000_000;
 struct Health {
     /// `ok`, `part_failed`, `log_unavailable`, `index_behind` or `detection_behind`.
     status: &'static str,
-    /// The part whose thread ended, where the status is `part_failed`.
+    /// The part that ended, where the status is `part_failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<&'static str>,
 }
@@ -64,6 +64,8 @@ fn part(thread: &'static str) -> &'static str {
         "detect" => "detection",
         "enrich" => "address databases",
         "files" => "followed files",
+        "notify" => "webhooks",
+        "housekeeping" => "retention",
         other => other,
     }
 }
@@ -107,7 +109,7 @@ async fn readyz(With(state): With<Shared>) -> Response {
 
 async fn metrics(With(state): With<Shared>) -> Response {
     let failed = u64::try_from(state.tasks.failed().len()).unwrap_or(u64::MAX);
-    state.metrics.threads_failed.set(failed);
+    state.metrics.parts_failed.set(failed);
     let media_type = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",

@@ -346,7 +346,7 @@ async fn accept(
         let (connections, watcher) = (connections.clone(), graceful.watcher());
         connections.show_open();
         let mut over = finished.clone();
-        tasks.spawn("connection", async move {
+        tasks.spawn_one("connection", async move {
             tokio::select! {
                 () = connections.serve(stream, peer, watcher) => {}
                 _ = over.wait_for(|over| *over) => {}

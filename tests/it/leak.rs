@@ -193,6 +193,10 @@ fn a_planted_secret_survives_nowhere() {
             )
             .body,
     );
+    let named = json!({"name": SECRETS[1], "scopes": ["search"]});
+    let refused = server.post("/api/v1/keys", &named);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    said.push(refused.body);
     let _the_caller_s_own_query_may_come_back = server.post("/api/v1/search", &ask);
     server.settle();
     write_about_an_alert(&server);
