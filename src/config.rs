@@ -3,6 +3,7 @@
 //! Reading collects every problem with its line instead of stopping at the first. `config.default.toml` holds
 //! every setting with its default and a comment; a test compares it with the defaults in the code.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -142,6 +143,48 @@ impl Config {
                 what: error.message().to_owned(),
             }]
         })
+    }
+}
+
+impl Config {
+    /// Names of the settings that differ, in order: `wal.zstd_level`.
+    #[must_use]
+    pub fn differences(&self, other: &Config) -> Vec<String> {
+        let (one, two) = (self.settings(), other.settings());
+        let names: BTreeSet<&String> = one.keys().chain(two.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| one.get(*name) != two.get(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// Every setting by name with what stands in it; a list has several. Taken from the form that every part's
+    /// options have for debugging: one name or element a line, four spaces deeper for each level.
+    pub(crate) fn settings(&self) -> BTreeMap<String, Vec<String>> {
+        let text = format!("{self:#?}");
+        let mut settings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut path: Vec<&str> = Vec::new();
+        for line in text.lines().skip(1) {
+            let word = line.trim_start().trim_end_matches(',');
+            if matches!(word, "}" | "]" | ")") {
+                continue;
+            }
+            let depth = (line.len() - line.trim_start().len()) / 4;
+            path.truncate(depth.saturating_sub(1));
+            let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let (name, value) = match word.split_once(": ") {
+                Some((name, value)) if is_name(name) => (name, value),
+                _ => ("", word),
+            };
+            path.push(name);
+            if !value.ends_with(['{', '[', '(']) {
+                let parts: Vec<&str> = path.iter().copied().filter(|p| !p.is_empty()).collect();
+                let values = settings.entry(parts.join(".")).or_default();
+                values.push(value.to_owned());
+            }
+        }
+        settings
     }
 }
 

@@ -230,6 +230,7 @@ metrics! {
     rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";
     http_connections: Gauge "wardline_http_connections" "Open connections.";
     http_connections_refused: Counter "wardline_http_connections_refused_total" "Connections refused at the bound.";
+    parts_failed: Gauge "wardline_parts_failed" "Threads and tasks that ended in a panic; their work stands still until a restart.";
     config_reloads: Counter "wardline_config_reloads_total" "Reloads taken over.";
     config_reload_failures: Counter "wardline_config_reload_failures_total" "Reloads refused; the old configuration stayed.";
 }

@@ -1,7 +1,10 @@
 //! Everything that runs on its own runs through here: supervised, counted, and drained in order on shutdown.
 
-use std::future::Future;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -40,6 +43,46 @@ struct Inner {
     stop: watch::Sender<bool>,
     threads: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
     futures: Mutex<Vec<(&'static str, tokio::task::JoinHandle<()>)>>,
+    /// What ended in a panic. Shared by itself: what runs must not keep the set alive.
+    failed: Arc<Failed>,
+}
+
+#[derive(Debug, Default)]
+struct Failed(Mutex<Vec<&'static str>>);
+
+impl Failed {
+    fn note(&self, name: &'static str) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name);
+    }
+}
+
+type Panic = Box<dyn Any + Send>;
+
+/// The future, with its panic as a result.
+async fn caught(run: impl Future<Output = ()>) -> Result<(), Panic> {
+    let mut run = Box::pin(run);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+fn tell(name: &'static str, panic: &(dyn Any + Send)) {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    let said = said.unwrap_or("panic");
+    tracing::error!(
+        task = name,
+        said,
+        "ended abnormally; its work is not done any more"
+    );
 }
 
 /// The set of everything that runs. Cheap to clone.
@@ -60,6 +103,7 @@ impl Tasks {
             stop: watch::Sender::new(false),
             threads: Mutex::default(),
             futures: Mutex::default(),
+            failed: Arc::default(),
         }))
     }
 
@@ -69,16 +113,22 @@ impl Tasks {
         Shutdown(self.0.stop.subscribe())
     }
 
-    /// Runs a loop on its own thread until it returns; it must watch its [`Shutdown`].
+    /// Runs a loop on its own thread until it returns; it must watch its [`Shutdown`]. A panic ends the
+    /// thread, not the process: it is told at once and shows in [`Tasks::failed`].
     pub fn thread(
         &self,
         name: &'static str,
         run: impl FnOnce(Shutdown) + Send + 'static,
     ) -> std::io::Result<()> {
-        let shutdown = self.shutdown();
+        let (failed, shutdown) = (self.0.failed.clone(), self.shutdown());
         let handle = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || run(shutdown))?;
+            .spawn(move || {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(shutdown))) {
+                    tell(name, panic.as_ref());
+                    failed.note(name);
+                }
+            })?;
         self.0
             .threads
             .lock()
@@ -87,9 +137,36 @@ impl Tasks {
         Ok(())
     }
 
-    /// Runs a future on the runtime until it returns; it must watch its [`Shutdown`].
-    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    /// What ended in a panic, the first one first. Its work is not done any more.
+    #[must_use]
+    pub fn failed(&self) -> Vec<&'static str> {
+        let names = self.0.failed.0.lock();
+        names.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Runs a future on the runtime until it returns; it must watch its [`Shutdown`]. A panic shows as that of
+    /// a thread does.
     pub fn spawn(&self, name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
+        let failed = self.0.failed.clone();
+        self.supervise(name, async move {
+            if let Err(panic) = caught(run).await {
+                tell(name, panic.as_ref());
+                failed.note(name);
+            }
+        });
+    }
+
+    /// Like [`Tasks::spawn`], for one of many: a panic is told and concerns nobody else.
+    pub fn spawn_one(&self, name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
+        self.supervise(name, async move {
+            if let Err(panic) = caught(run).await {
+                tell(name, panic.as_ref());
+            }
+        });
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    fn supervise(&self, name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
         let mut futures = self
             .0
             .futures
@@ -144,5 +221,37 @@ impl Tasks {
             })
             .await;
         debug_assert!(joined.is_some(), "joining threads does not panic");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_panics_is_named_and_the_others_go_on() {
+        let tasks = Tasks::new();
+        let (told, heard) = std::sync::mpsc::sync_channel(1);
+        tasks.thread("broken", |_shutdown| panic!("boom")).unwrap();
+        tasks
+            .thread("whole", move |shutdown| {
+                while !shutdown.is_requested() {
+                    std::thread::yield_now();
+                }
+                told.send(()).unwrap();
+            })
+            .unwrap();
+        tasks.spawn_one("one of many", async { panic!("boom") });
+        while tasks.failed().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        tasks.spawn("future", async { panic!("boom") });
+        while tasks.failed().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        tasks.stop();
+        tasks.drained().await;
+        assert_eq!(tasks.failed(), ["broken", "future"]);
+        heard.recv().unwrap();
     }
 }

@@ -115,8 +115,10 @@ impl<'a> Fields<'_, 'a> {
         }
         self.parsed.note(Note::ValueTruncated);
         match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text::cut(text, self.options.value_bytes_max)),
-            Cow::Owned(text) => Cow::Owned(text::cut(&text, self.options.value_bytes_max).into()),
+            Cow::Borrowed(text) => Cow::Borrowed(text::bounded(text, self.options.value_bytes_max)),
+            Cow::Owned(text) => {
+                Cow::Owned(text::bounded(&text, self.options.value_bytes_max).into())
+            }
         }
     }
 
@@ -151,7 +153,12 @@ impl<'a> Fields<'_, 'a> {
             count += 1;
             match extra {
                 Extra::Named(name, value) => {
-                    let name = text::cut(name, self.options.name_bytes_max);
+                    let name = if name.len() > self.options.name_bytes_max {
+                        self.parsed.note(Note::NameTruncated);
+                        text::cut(text::LONG_NAME, self.options.name_bytes_max)
+                    } else {
+                        name
+                    };
                     self.quoted(long_name(name), value);
                 }
                 Extra::Bare(token) if is_seconds(token) => {

@@ -6,6 +6,9 @@ use crate::{Entry, Note, Options, Parsed, Value, scan, text};
 
 /// Levels that are followed by calls whatever the options say.
 const DEPTH_HARD_MAX: usize = 128;
+/// Fields of an object that was not read to its end which are left out: as far as the halves of a pair
+/// may stand apart.
+const OPEN_FIELDS: usize = 6;
 
 /// Reads one object; `false` where the text is not one (`parsed` then holds a part of it).
 pub(crate) fn parse<'a>(parsed: &mut Parsed<'a>, text: &'a str, options: &Options) -> bool {
@@ -24,8 +27,12 @@ pub(crate) fn parse<'a>(parsed: &mut Parsed<'a>, text: &'a str, options: &Option
         parsed,
     };
     let is_object = reader.object(1).is_some() && reader.peek().is_none();
+    if !is_object {
+        reader.leave_open();
+    }
     // Of a record that was cut, or has more fields than fit, the beginning is kept.
-    is_object || reader.is_full || (is_cut && !reader.parsed.fields.is_empty())
+    let is_full = reader.is_full;
+    is_object || is_full || (is_cut && !parsed.fields.is_empty())
 }
 
 struct Reader<'a, 'p> {
@@ -154,16 +161,53 @@ impl<'a> Reader<'a, '_> {
         Some(())
     }
 
-    fn enter(&mut self, key: &str) {
-        // Longer paths would only be cut again at each of their fields.
-        let room = (self.options.name_bytes_max + 1).saturating_sub(self.path.len());
-        if !self.path.is_empty() {
-            self.path.push('.');
+    /// Leaves out the last fields of the object that was open where reading ended: what says that one of
+    /// them is secret (`{"value":"…","name":"Authorization"}`) may stand behind the end.
+    fn leave_open(&mut self) {
+        if self.path.is_empty() {
+            return;
         }
-        self.path.push_str(text::cut(key, room));
+        let inside = format!("{}.", self.path);
+        for _ in 0..OPEN_FIELDS {
+            let last = self.parsed.fields.last();
+            if !last.is_some_and(|entry| entry.name.starts_with(&inside)) {
+                break;
+            }
+            self.parsed.fields.pop();
+        }
     }
 
-    fn full_name(&self, key: Cow<'a, str>) -> Cow<'a, str> {
+    fn enter(&mut self, key: &str) {
+        let dot = usize::from(!self.path.is_empty());
+        let room = self
+            .options
+            .name_bytes_max
+            .saturating_sub(self.path.len() + dot);
+        let key = if key.len() > room {
+            self.parsed.note(Note::NameTruncated);
+            // Longer paths would only be cut again at each of their fields.
+            text::cut(text::LONG_NAME, room + 1)
+        } else {
+            key
+        };
+        if dot == 1 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+    }
+
+    fn full_name(&mut self, key: Cow<'a, str>) -> Cow<'a, str> {
+        let dot = usize::from(!self.path.is_empty());
+        let room = self
+            .options
+            .name_bytes_max
+            .saturating_sub(self.path.len() + dot);
+        let key = if key.len() > room {
+            self.parsed.note(Note::NameTruncated);
+            Cow::Borrowed(text::LONG_NAME)
+        } else {
+            key
+        };
         if self.path.is_empty() {
             return key;
         }
@@ -194,6 +238,7 @@ impl<'a> Reader<'a, '_> {
             return None;
         }
         let name = if name.len() > self.options.name_bytes_max {
+            // Only the stand-in for a long name or a position in an array goes beyond the bound.
             self.parsed.note(Note::NameTruncated);
             cut(name, self.options.name_bytes_max)
         } else {
@@ -235,7 +280,8 @@ impl<'a> Reader<'a, '_> {
     #[cold]
     fn too_long(&mut self, text: Cow<'a, str>) -> Value<'a> {
         self.parsed.note(Note::ValueTruncated);
-        Value::Str(cut(text, self.options.value_bytes_max))
+        let kept = text::bounded(&text, self.options.value_bytes_max).len();
+        Value::Str(cut(text, kept))
     }
 
     #[inline]
@@ -260,7 +306,7 @@ impl<'a> Reader<'a, '_> {
             return None;
         }
         self.at = end;
-        let kept = text::cut(token, self.options.value_bytes_max);
+        let kept = text::bounded(token, self.options.value_bytes_max);
         if kept.len() < token.len() {
             self.parsed.note(Note::ValueTruncated);
         }
@@ -334,12 +380,13 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// Whether a scalar may end before this byte.
+/// Whether a scalar may end before this byte. At the end of a record an object is not closed: a number
+/// there has been cut.
 #[inline]
 fn is_end(byte: Option<&u8>) -> bool {
     matches!(
         byte,
-        None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+        Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
     )
 }
 

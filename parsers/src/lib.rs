@@ -117,10 +117,16 @@ pub fn parse_into<'a>(
 fn parse_text<'a>(parsed: &mut Parsed<'a>, format: Format, text: &'a str, options: &Options) {
     let trimmed = text.trim_ascii();
     let is_object = trimmed.starts_with('{');
+    // JSON says itself which of its values the cut has torn.
+    let whole = if parsed.notes.contains(&Note::RecordTruncated) {
+        text::whole(text)
+    } else {
+        text
+    };
     let done = match format {
         Format::Text => false,
-        Format::Combined => access_log::parse(parsed, trimmed, options),
-        Format::Auto if !is_object => access_log::parse(parsed, trimmed, options),
+        Format::Combined => access_log::parse(parsed, whole.trim_ascii(), options),
+        Format::Auto if !is_object => access_log::parse(parsed, whole.trim_ascii(), options),
         Format::Auto | Format::Json | Format::Ecs | Format::NginxJson => {
             json::parse(parsed, trimmed, options)
         }
@@ -134,7 +140,7 @@ fn parse_text<'a>(parsed: &mut Parsed<'a>, format: Format, text: &'a str, option
         return;
     }
     parsed.fields.clear();
-    text::parse(parsed, text, options);
+    text::parse(parsed, whole, options);
     if format.is_json() || format == Format::Combined || (format == Format::Auto && is_object) {
         parsed.note(Note::Unparsed);
         parsed.format = if format == Format::Auto {

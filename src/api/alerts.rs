@@ -291,7 +291,9 @@ async fn change(
     let act = Act {
         actor: caller.0.name.to_string(),
         expected: expected_version(headers)?,
-        note: note.filter(|note| !note.is_empty()),
+        note: note
+            .filter(|note| !note.is_empty())
+            .map(|note| state.clean(&note)),
     };
     let alert = state.ask(move |state| change(&state.store, &act)).await?;
     Ok(versioned(alert.version, alert))
@@ -310,6 +312,7 @@ async fn ack(
         "/assignee",
         NAME_BYTES_MAX,
     )?;
+    let assignee = assignee.map(|name| state.clean(&name));
     let note = ("/note", input.note);
     change(state, caller, &headers, note, move |store, act| {
         store.ack_alert(&id, act, assignee)

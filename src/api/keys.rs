@@ -161,6 +161,10 @@ async fn create(
         let expected = "expected 1 to 64 of A-Z a-z 0-9 . _ -";
         return Err(Error::input("/name", "invalid_value", expected));
     }
+    if state.clean(&input.name) != input.name {
+        let expected = "expected a name, not a secret";
+        return Err(Error::input("/name", "invalid_value", expected));
+    }
     input.scopes.sort_unstable();
     input.scopes.dedup();
     if input.scopes.is_empty() {

@@ -49,10 +49,11 @@ pub use session::offer_setup;
 pub use shell::RequestId;
 
 use crate::clock::Clock;
-use crate::detect::RulesHandle;
+use crate::detect::{Detector, RulesHandle};
 use crate::index::Searcher;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
+use crate::redact::Redactor;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::wal::Wal;
@@ -111,6 +112,10 @@ pub struct State {
     pub store: Store,
     /// Detection rules.
     pub rules: RulesHandle,
+    /// How far the rules are; `None` where they are off.
+    pub detector: Option<Detector>,
+    /// For what people write: it is stored and sent on as events are.
+    pub redactor: Arc<Redactor>,
     /// Who sends a test message to a webhook; `None` where nothing delivers.
     pub notifier: Option<Notifier>,
 }
@@ -143,6 +148,11 @@ impl Served {
             openapi: OnceLock::new(),
             state,
         }
+    }
+
+    /// What a person wrote, without secrets.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        self.redactor.redact_text(text).into_owned()
     }
 
     /// Runs blocking work on the store or the log.

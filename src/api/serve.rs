@@ -44,7 +44,7 @@ pub struct Options {
     pub handshake_s_max: u64,
     /// HTTP/2 requests at once on one connection.
     pub streams_max: u32,
-    /// For requests in flight when the server stops, in seconds.
+    /// For requests in flight when the server stops, in seconds; more than 45 count as 45.
     pub drain_s_max: u64,
 }
 
@@ -58,7 +58,7 @@ impl Default for Options {
             header_bytes_max: 32 << 10,
             handshake_s_max: 10,
             streams_max: 100,
-            drain_s_max: 60,
+            drain_s_max: 45,
         }
     }
 }
@@ -100,7 +100,7 @@ impl Listener {
     /// # Errors
     /// See [`Error`].
     pub async fn bind(options: Options) -> Result<Self, Error> {
-        let certificates = options.tls.clone().map(Certificates::read).transpose()?;
+        let certificates = options.tls.as_ref().map(Certificates::read).transpose()?;
         if certificates.is_none() && !options.listen.ip().to_canonical().is_loopback() {
             return Err(Error::PlainHttp(options.listen));
         }
@@ -202,14 +202,23 @@ impl Server {
         self.address
     }
 
-    /// Reads certificate and key again; nothing to do for plain HTTP.
+    /// Reads and checks a certificate that [`Server::swap`] puts in use; nothing to do where either side
+    /// is plain HTTP: that changes with a restart alone.
     ///
     /// # Errors
-    /// What is wrong; the old certificate stays in use.
-    pub fn reload(&self) -> Result<(), tls::Error> {
-        self.certificates
-            .as_ref()
-            .map_or(Ok(()), Certificates::reload)
+    /// What is wrong with which file.
+    pub fn prepare(&self, tls: Option<&tls::Options>) -> Result<Option<tls::Fresh>, tls::Error> {
+        match (&self.certificates, tls) {
+            (Some(_), Some(options)) => tls::Fresh::read(options).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Connections from now on get this certificate.
+    pub fn swap(&self, fresh: Option<tls::Fresh>) {
+        if let (Some(certificates), Some(fresh)) = (&self.certificates, fresh) {
+            certificates.swap(fresh);
+        }
     }
 
     /// Takes no more connections, finishes what is in flight (at most `drain_s_max`), then returns.
@@ -337,7 +346,7 @@ async fn accept(
         let (connections, watcher) = (connections.clone(), graceful.watcher());
         connections.show_open();
         let mut over = finished.clone();
-        tasks.spawn("connection", async move {
+        tasks.spawn_one("connection", async move {
             tokio::select! {
                 () = connections.serve(stream, peer, watcher) => {}
                 _ = over.wait_for(|over| *over) => {}

@@ -40,9 +40,20 @@ pub enum Error {
 
 /// The certificate in use. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub struct Certificates {
-    options: Options,
-    current: Arc<Current>,
+pub struct Certificates(Arc<Current>);
+
+/// A certificate that has been read and checked and is not in use yet.
+#[derive(Debug)]
+pub struct Fresh(Arc<CertifiedKey>);
+
+impl Fresh {
+    /// Reads and checks the files.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn read(options: &Options) -> Result<Self, Error> {
+        load(options).map(Self)
+    }
 }
 
 #[derive(Debug)]
@@ -60,23 +71,13 @@ impl Certificates {
     ///
     /// # Errors
     /// What is wrong with which file.
-    pub fn read(options: Options) -> Result<Self, Error> {
-        let current = Arc::new(Current(RwLock::new(load(&options)?)));
-        Ok(Self { options, current })
+    pub fn read(options: &Options) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Current(RwLock::new(load(options)?)))))
     }
 
-    /// Reads the files again; connections from now on get what they hold.
-    ///
-    /// # Errors
-    /// As [`Certificates::read`]; the old certificate stays.
-    pub fn reload(&self) -> Result<(), Error> {
-        let fresh = load(&self.options)?;
-        *self
-            .current
-            .0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+    /// Connections from now on get this certificate.
+    pub fn swap(&self, fresh: Fresh) {
+        *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = fresh.0;
     }
 
     /// TLS 1.3 and 1.2, HTTP/2 and HTTP/1.1.
@@ -85,7 +86,7 @@ impl Certificates {
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|_refused| Error::Setup)?
             .with_no_client_auth()
-            .with_cert_resolver(self.current.clone());
+            .with_cert_resolver(self.0.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

@@ -231,9 +231,10 @@ async fn create(
     check_url(&state, &input.url)?;
     check_rules(&input.rules)?;
     bounded(&input.description, "/description", TEXT_BYTES_MAX)?;
+    let description = state.clean(&input.description);
     let new = NewEndpoint {
         url: input.url,
-        description: input.description,
+        description,
         severity_min: input.severity_min,
         rules: input.rules,
         event_types: input.event_types,
@@ -275,7 +276,7 @@ async fn change(
     let expected = expected_version(&headers)?;
     let change = EndpointChange {
         url: input.url,
-        description: input.description,
+        description: input.description.map(|text| state.clean(&text)),
         severity_min: input.severity_min,
         rules: input.rules,
         event_types: input.event_types,

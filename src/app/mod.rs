@@ -2,13 +2,16 @@
 
 mod keeper;
 mod pace;
+mod problems;
+mod reload;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{self, State};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::index::Index;
@@ -23,11 +26,14 @@ use crate::tasks::Tasks;
 use crate::wal::Wal;
 use keeper::Keeper;
 use pace::Pace;
+pub use problems::problems;
 
 use crate::{detect, index, ingest, notify, pipeline, redact, store, wal};
 
 /// How long a drain may take before what is left is abandoned.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// How much of it requests in flight may take; the rest is for the readers of the log.
+const DRAIN_REQUESTS_MAX: Duration = Duration::from_secs(45);
 /// How long the first sign-in link is good for.
 const SETUP_MINUTES: u32 = 24 * 60;
 
@@ -69,13 +75,29 @@ pub enum Error {
     Stopped,
 }
 
+impl Error {
+    /// Whether the operator mends it in the configuration or the files it names.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use redact::KeyError;
+        match self {
+            Self::DataDir(..) | Self::Enrich(_) => true,
+            Self::Key(KeyError::Exposed { .. } | KeyError::Malformed) => true,
+            Self::Detect(detect::Error::RulesDir(_)) => true,
+            Self::Serve(error) => !matches!(error, api::serve::Error::Bind { .. }),
+            _ => false,
+        }
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct App {
+    /// What it was started with.
+    config: Config,
     clock: Clock,
     tasks: Tasks,
     metrics: Arc<Metrics>,
-    redactor: Arc<Redactor>,
     enricher: Enricher,
     store: Store,
     wal: Wal,
@@ -91,54 +113,29 @@ pub fn store_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("store")
 }
 
-/// What is wrong with a configuration that reads well: directories, addresses, patterns.
-#[must_use]
-pub fn problems(config: &Config) -> Vec<String> {
-    let mut problems = Vec::new();
-    if config.server.tls.is_none() && !config.server.listen.ip().to_canonical().is_loopback() {
-        problems.push(api::serve::Error::PlainHttp(config.server.listen).to_string());
-    }
-    if let Some(tls) = &config.server.tls
-        && let Err(error) = api::tls::Certificates::read(tls.clone())
-    {
-        problems.push(error.to_string());
-    }
-    let existing = config.data_dir.ancestors().find(|dir| dir.exists());
-    if existing.is_some_and(|dir| !dir.is_dir()) {
-        problems.push(format!(
-            "data_dir {} is not a directory",
-            config.data_dir.display()
-        ));
-    }
-    let databases = [
-        &config.pipeline.enrich.country_db,
-        &config.pipeline.enrich.city_db,
-        &config.pipeline.enrich.asn_db,
-    ];
-    for path in databases.into_iter().flatten() {
-        if !path.is_file() {
-            problems.push(format!("enrich: {} is not a file", path.display()));
-        }
-    }
-    problems
-}
-
 impl App {
-    /// Builds everything in floor order and answers from then on.
+    /// Builds everything in floor order and answers from then on. `log_through` gets the redactor of our own
+    /// log before anything is started that has something to say.
     ///
     /// # Errors
     /// [`Error`]; what was started by then ends with the process.
-    pub async fn start(config: Config, clock: Clock) -> Result<Self, Error> {
+    pub async fn start(
+        config: Config,
+        clock: Clock,
+        log_through: impl FnOnce(Arc<Redactor>),
+    ) -> Result<Self, Error> {
         let (tasks, metrics) = (Tasks::new(), Arc::new(Metrics::default()));
         let listener = api::serve::Listener::bind(config.server.clone()).await?;
-        let is_first_run = !config.data_dir.join("wal").exists();
         private_dir(&config.data_dir)
             .map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
         let redactor =
             Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
+        log_through(redactor.clone());
         let durable = Durable::start(&config, &clock, &metrics, &tasks).await?;
         let Durable { wal, store, index } = durable;
+        // Not by what is on the disk: a first start may have failed halfway.
+        let is_first_run = !store.has_way_in()?;
         let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
         let enricher = Enricher::open(config.pipeline.enrich.clone(), built_in, metrics.clone())?;
         enricher.start(&tasks).map_err(Error::Thread)?;
@@ -148,7 +145,7 @@ impl App {
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
         let pace = Pace::new(&config, &wal, &index, &detector);
-        let submit = submit(&store, &clock, intake, pace);
+        let submit = submit(&store, &clock, intake, pace, &redactor);
         let place = ingest::file::Place {
             data: &config.data_dir,
             metrics: metrics.clone(),
@@ -166,6 +163,8 @@ impl App {
             searcher: index.searcher(),
             store: store.clone(),
             rules: rules.clone(),
+            detector: Some(detector.clone()).filter(|_| config.detect.enabled),
+            redactor,
             notifier: Some(notifier),
         };
         let admission = ingest::Admission::new(config.ingest.clone(), metrics.clone());
@@ -182,10 +181,10 @@ impl App {
         };
         tasks.spawn("housekeeping", keeper.run(tasks.clone()));
         Ok(Self {
+            config,
             clock,
             tasks,
             metrics,
-            redactor,
             enricher,
             store,
             wal,
@@ -208,13 +207,7 @@ impl App {
         &self.tasks
     }
 
-    /// For our own log.
-    #[must_use]
-    pub fn redactor(&self) -> Arc<Redactor> {
-        self.redactor.clone()
-    }
-
-    /// Whether the data directory held no log before.
+    /// Whether nobody could get in before this start: no key with all scopes, no sign-in link.
     #[must_use]
     pub fn is_first_run(&self) -> bool {
         self.is_first_run
@@ -265,49 +258,18 @@ impl App {
             .ok_or(Error::Stopped)??)
     }
 
-    /// Takes over what can change while running: rules, certificates, address databases. The configuration has
-    /// been checked; a part that cannot be taken over keeps what it had.
-    pub async fn reload(&self, config: &Config) {
-        let mut refused = problems(config);
-        if refused.is_empty() {
-            let rules = self.rules.clone();
-            let enricher = self.enricher.clone();
-            let reloaded = self
-                .tasks
-                .blocking(move || (rules.reload(), enricher.reload()))
-                .await;
-            let Some((rules, places)) = reloaded else {
-                return;
-            };
-            refused.extend(rules.err().map(|error| error.to_string()));
-            refused.extend(places.err().map(|error| error.to_string()));
-            refused.extend(self.server.reload().err().map(|error| error.to_string()));
-        }
-        if refused.is_empty() {
-            self.metrics.config_reloads.inc();
-            tracing::info!("configuration reloaded");
-            return;
-        }
-        self.metrics.config_reload_failures.inc();
-        for problem in refused {
-            tracing::error!(problem, "reload refused, the old configuration stays");
-        }
-    }
-
-    /// Tells that a configuration could not be read; the old one stays.
-    pub fn reload_refused(&self, problems: &[crate::config::Problem]) {
-        self.metrics.config_reload_failures.inc();
-        for problem in problems {
-            tracing::error!(%problem, "reload refused, the old configuration stays");
-        }
-    }
-
     /// Stops in reverse: no new requests, what is in flight is finished, readers write their checkpoints.
+    /// Within [`DRAIN_MAX`], whatever hangs.
     pub async fn drain(mut self) {
-        self.server.drain().await;
+        let watch = Stopwatch::start();
+        let served = tokio::time::timeout(DRAIN_REQUESTS_MAX, self.server.drain());
+        if served.await.is_err() {
+            tracing::warn!("requests are still in flight and are given up");
+        }
         self.wal.close();
         self.tasks.stop();
-        if tokio::time::timeout(DRAIN_MAX, self.tasks.drained())
+        let left = DRAIN_MAX.saturating_sub(watch.elapsed());
+        if tokio::time::timeout(left, self.tasks.drained())
             .await
             .is_err()
         {
@@ -439,9 +401,14 @@ fn submit(
     clock: &Clock,
     intake: Intake,
     pace: Pace,
+    redactor: &Arc<Redactor>,
 ) -> impl Fn(Payload) -> Submitting + Clone + Send + Sync + 'static {
-    let (store, clock) = (store.clone(), clock.clone());
+    let (store, clock, redactor) = (store.clone(), clock.clone(), redactor.clone());
     move |mut payload| {
+        // Senders choose this name, and it is kept outside of events too.
+        if let Cow::Owned(clean) = redactor.redact_text(&payload.source) {
+            payload.source = clean.into();
+        }
         let (intake, store, clock, pace) =
             (intake.clone(), store.clone(), clock.clone(), pace.clone());
         Box::pin(async move {

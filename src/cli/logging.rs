@@ -13,8 +13,8 @@ use crate::redact::Redactor;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log(Arc<OnceLock<Arc<Redactor>>>);
 
-/// Sets the process's log up. Until the redactor is known, lines pass with their message alone at stake:
-/// nothing of an event has been seen by then.
+/// Sets the process's log up, panics included: what they say may be a piece of an event. Until the redactor
+/// is known, lines pass as they are: nothing has been read by then.
 pub(super) fn start(config: &Config) -> anyhow::Result<Log> {
     let log = Log::default();
     let level: tracing_subscriber::filter::LevelFilter = config
@@ -29,6 +29,11 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Log> {
         .finish();
     // A second server in one process (the tests') keeps the first one's log.
     let _second = tracing::subscriber::set_global_default(subscriber).is_err();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let said = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(place, said, "panic");
+    }));
     Ok(log)
 }
 

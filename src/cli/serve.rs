@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, logging, output};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::tasks::Tasks;
@@ -47,8 +47,7 @@ pub(super) struct Running {
 
 pub(super) async fn start(config: Config) -> anyhow::Result<Running> {
     let log = logging::start(&config)?;
-    let app = App::start(config, Clock::System).await?;
-    log.redact_with(app.redactor());
+    let app = App::start(config, Clock::System, |redactor| log.redact_with(redactor)).await?;
     let url = app.url();
     output::emit(&format!("listening on {url}\n"))?;
     Ok(Running { url, app })
@@ -85,7 +84,7 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
-    let problems = crate::app::problems(&config);
+    let problems = app::problems(&config);
     if !problems.is_empty() {
         for problem in &problems {
             output::tell(&format!("error: {problem}"));
@@ -95,7 +94,14 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
     // Before anybody is told that we listen: until then these signals would end the process.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let running = start(config).await?;
+    let running = match start(config).await {
+        Ok(running) => running,
+        Err(error) if is_configuration(&error) => {
+            output::tell(&format!("error: {error:#}"));
+            return Ok(Exit::Invalid);
+        }
+        Err(error) => return Err(error),
+    };
     if running.app.is_first_run() {
         output::emit(&format!(
             "first sign-in (once, within 24 hours): {}\n",
@@ -112,6 +118,13 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
     tracing::info!("draining");
     running.stop().await;
     Ok(Exit::Ok)
+}
+
+/// Whether a start failed for something that only the configuration or a file it names can mend.
+fn is_configuration(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<app::Error>()
+        .is_some_and(app::Error::is_configuration)
 }
 
 /// Checks the configuration as it is now and takes over what can change while running; keeps the old on error.

@@ -12,7 +12,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use rules::{RuleInfo, RuleProblem, RulesHandle, rule_files};
+pub use rules::{Prepared, RuleInfo, RuleProblem, RulesHandle, rule_files};
 
 use std::path::PathBuf;
 use std::sync::Arc;

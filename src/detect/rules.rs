@@ -67,12 +67,15 @@ pub(super) struct Loaded {
 
 #[derive(Debug, Default)]
 struct Shared {
-    options: Options,
     metrics: Arc<Metrics>,
     loaded: RwLock<Arc<Loaded>>,
     /// Problems of the last reload, where it was refused.
     refused: Mutex<Vec<RuleProblem>>,
 }
+
+/// Rules that have been read and are not in use yet.
+#[derive(Debug)]
+pub struct Prepared(Loaded);
 
 /// The rules in use. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +89,6 @@ impl RulesHandle {
     pub fn load(options: &Options, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let loaded = load(options)?;
         let shared = Shared {
-            options: options.clone(),
             metrics,
             loaded: RwLock::default(),
             refused: Mutex::default(),
@@ -96,13 +98,12 @@ impl RulesHandle {
         Ok(handle)
     }
 
-    /// Reads the rules again and takes them over, if all are good; groups of rules whose query, window
-    /// and group have not changed go on counting.
+    /// Reads the rules these settings name, for [`RulesHandle::take_over`].
     ///
     /// # Errors
-    /// [`Error::Refused`] where a rule is bad: the rules in use stay, and [`RulesHandle::errors`] says why.
-    pub fn reload(&self) -> Result<(), Error> {
-        let loaded = load(&self.0.options)?;
+    /// [`Error::Refused`] where a rule is bad that was not before: [`RulesHandle::errors`] says why.
+    pub fn prepare(&self, options: &Options) -> Result<Prepared, Error> {
+        let loaded = load(options)?;
         let known = self.loaded().problems.clone();
         let fresh = loaded
             .problems
@@ -118,8 +119,12 @@ impl RulesHandle {
                 .unwrap_or_else(PoisonError::into_inner) = loaded.problems;
             return Err(Error::Refused(count));
         }
-        self.publish(loaded);
-        Ok(())
+        Ok(Prepared(loaded))
+    }
+
+    /// Puts rules in use; groups of rules whose query, window and group have not changed go on counting.
+    pub fn take_over(&self, rules: Prepared) {
+        self.publish(rules.0);
     }
 
     fn publish(&self, loaded: Loaded) {
@@ -361,7 +366,8 @@ mod tests {
             GOOD.replace("condition: s", "condition: t"),
         )
         .unwrap();
-        assert!(matches!(rules.reload(), Err(Error::Refused(2))));
+        let refused = rules.prepare(&options(dir.path()));
+        assert!(matches!(refused, Err(Error::Refused(2))));
         assert_eq!(rules.errors().len(), 2);
         assert!(rules.get("own-1").is_some());
 
@@ -370,7 +376,9 @@ mod tests {
             GOOD.replace("own-1", "own-2"),
         )
         .unwrap();
-        rules.reload().unwrap();
+        let prepared = rules.prepare(&options(dir.path())).unwrap();
+        assert!(rules.get("own-1").is_some(), "nothing changes before");
+        rules.take_over(prepared);
         assert!(rules.get("own-1").is_none() && rules.get("own-2").is_some());
         assert_eq!(rules.errors().len(), 1);
     }

@@ -211,13 +211,14 @@ fn new_rules_keep_the_groups_of_the_old() {
         ..Options::default()
     };
     house.parts.rules = RulesHandle::load(&options, house.parts.metrics.clone()).unwrap();
-    let mut worker = house.worker(options);
+    let mut worker = house.worker(options.clone());
     house.append((0..10).map(|s| unauthorized(s, "203.0.113.5")).collect());
     house.drain(&mut worker);
     let own = "title: own\nid: own-1\nlogsource: {category: webserver}\nlevel: high\n\
                detection: {s: {sc-status: 401, c-uri|endswith: /me}, condition: s}\n";
     std::fs::write(dir.path().join("own.yml"), own).unwrap();
-    house.parts.rules.reload().unwrap();
+    let prepared = house.parts.rules.prepare(&options).unwrap();
+    house.parts.rules.take_over(prepared);
     house.append((10..20).map(|s| unauthorized(s, "203.0.113.5")).collect());
     house.drain(&mut worker);
     let titles: Vec<_> = house.alerts().into_iter().map(|a| a.rule.name).collect();

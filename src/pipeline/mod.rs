@@ -43,7 +43,7 @@ pub struct Options {
     pub fields_max: usize,
     /// Levels of nesting of one record.
     pub depth_max: usize,
-    /// Bytes of one value.
+    /// Bytes of one value; longer ones are redacted and then cut.
     pub value_bytes_max: usize,
     /// Bytes of one record.
     pub record_bytes_max: usize,
@@ -77,13 +77,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The bounds of one record.
+    /// The bounds of one record as it is parsed. Values are not cut there but once they are clean
+    /// (`redact/bounds.rs`); replacing bad bytes makes a text three times as long at most.
     #[must_use]
     pub fn bounds(&self) -> wardline_parsers::Options {
         wardline_parsers::Options {
             fields_max: self.fields_max,
             depth_max: self.depth_max,
-            value_bytes_max: self.value_bytes_max,
+            value_bytes_max: self.record_bytes_max.saturating_mul(3),
             record_bytes_max: self.record_bytes_max,
             name_bytes_max: self.name_bytes_max,
         }

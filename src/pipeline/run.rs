@@ -26,6 +26,7 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Pipeline {
     bounds: parsers::Options,
+    value_bytes_max: usize,
     normalizer: Normalizer,
     enricher: Enricher,
     redactor: Arc<Redactor>,
@@ -44,6 +45,7 @@ impl Pipeline {
     ) -> Self {
         Self {
             bounds: options.bounds(),
+            value_bytes_max: options.value_bytes_max,
             normalizer: Normalizer::new(options.normalize.clone()),
             enricher,
             redactor,
@@ -60,7 +62,7 @@ impl Pipeline {
         let mut going = ControlFlow::Continue(());
         self.each(
             payload,
-            |event| self.redactor.redact(event),
+            |event| self.redactor.redact_within(event, self.value_bytes_max),
             |event| {
                 output.flagged += u64::from(event.get(Field::EventNotes).is_some());
                 output.batch.push(&event);
@@ -79,7 +81,7 @@ impl Pipeline {
     pub fn events(&self, payload: &Payload, mut to: impl FnMut(&CleanEvent<'_>)) {
         self.each(
             payload,
-            |event| self.redactor.redact(event),
+            |event| self.redactor.redact_within(event, self.value_bytes_max),
             |event| {
                 to(&event);
                 ControlFlow::Continue(())

@@ -45,8 +45,8 @@ pub(super) fn rewrite(
     Ok(out)
 }
 
-/// Removes secrets learned elsewhere from the strings of a JSON document; `None` where it holds
-/// none.
+/// Removes secrets learned elsewhere from the names, strings and numbers of a JSON document; `None`
+/// where it holds none.
 ///
 /// # Errors
 /// When the text is none, or too deep.
@@ -186,15 +186,13 @@ impl<'t> Writer<'_, 't> {
             .count();
         let place = self.at..self.at + length;
         self.at = place.end;
-        if self.echo.is_some() {
-            return;
-        }
         let digits = self.text.get(place.clone()).unwrap_or_default();
-        if let Some(tag) = self.redactor.number(class, digits, self.tally) {
-            let mut quoted = vec![b'"'];
-            quoted.extend_from_slice(&tag);
-            quoted.push(b'"');
-            self.replace(place, &quoted);
+        let clean = match self.echo {
+            Some(secrets) => self.redactor.unlearned(digits, secrets, self.tally),
+            None => self.redactor.number(class, digits, self.tally),
+        };
+        if let Some(clean) = clean {
+            self.replace(place, &[b"\"", clean.as_slice(), b"\""].concat());
         }
     }
 
@@ -338,7 +336,7 @@ impl<'t> Writer<'_, 't> {
     fn member(&mut self, level: &mut Level<'t>, levels: usize) -> Result<(), NotJson> {
         let place = self.string()?;
         let written = self.text.get(place.clone()).unwrap_or_default();
-        if written.len() > NAME_PLAIN_MAX
+        if (self.echo.is_some() || written.len() > NAME_PLAIN_MAX)
             && let Some(clean) = self.redacted(written, Class::Pass)
         {
             self.replace(place, &clean);

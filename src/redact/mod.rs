@@ -7,6 +7,7 @@
 //! replaced by a tag (`tag.rs`): `[R:<rule>:<key id>:<tag>]`.
 
 mod assigned;
+mod bounds;
 mod check;
 mod codec;
 mod encoding;
@@ -116,7 +117,16 @@ impl Redactor {
     /// `redaction.rules`. An event without secrets comes back as it was.
     #[must_use]
     pub fn redact<'a>(&self, event: Event<'a>) -> CleanEvent<'a> {
-        CleanEvent(scan::event(self, event))
+        self.redact_within(event, usize::MAX)
+    }
+
+    /// Like [`Redactor::redact`]; cuts values longer than `value_bytes_max` afterwards, when no secret is
+    /// left that could be halved, and says so in `event.notes`.
+    #[must_use]
+    pub fn redact_within<'a>(&self, event: Event<'a>, value_bytes_max: usize) -> CleanEvent<'a> {
+        let mut event = scan::event(self, event);
+        bounds::cut(&mut event, value_bytes_max);
+        CleanEvent(event)
     }
 
     /// Replaces every secret of a text that is not part of an event: our own log lines, error

@@ -7,7 +7,7 @@ use super::json;
 use super::keys::{Class, Kind};
 use super::rules;
 use super::shapes;
-use super::spans::{Span, Spans};
+use super::spans::{self, Span, Spans};
 use super::tag;
 use super::values;
 use super::{Redactor, numbers};
@@ -131,7 +131,7 @@ impl Redactor {
         for place in places {
             let secret = text.get(place.clone()).unwrap_or_default();
             if check::is_placeholder(secret.trim_ascii())
-                || tag::tag_len(secret) == Some(secret.len())
+                || tag::own(secret, self.key.id()).first() == Some(&(0..secret.len()))
             {
                 continue;
             }
@@ -178,11 +178,28 @@ impl Redactor {
                 return self.without_jwk(text, changed, tally);
             }
         }
-        match self.engine.find(text, place) {
+        match self.find(text, place) {
             Some(spans) if spans.is_empty() => None,
             Some(spans) => Some(self.render(text, spans, tally)),
             None => self.oversize(tally),
         }
+    }
+
+    /// Every secret of a text outside of our own tags. The rules do not see these: their words are
+    /// keywords too, and what stands before a tag has been answered by it.
+    fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
+        let tags = tag::own(text, self.key.id());
+        if tags.is_empty() {
+            return self.engine.find(text, place);
+        }
+        let mut masked = text.to_vec();
+        for tag in &tags {
+            if let Some(bytes) = masked.get_mut(tag.clone()) {
+                bytes.fill(b'*');
+            }
+        }
+        let found = self.engine.find(&masked, place)?;
+        Some(spans::outside(found, &tags, text))
     }
 
     /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to
@@ -199,7 +216,8 @@ impl Redactor {
         let seen = changed.as_deref().unwrap_or(text);
         let mut spans = Spans::new(self.options.value_secrets_max);
         shapes::jwk(seen, &mut spans);
-        let spans = spans.settle(seen);
+        let tags = tag::own(seen, self.key.id());
+        let spans = spans::outside(spans.settle(seen), &tags, seen);
         if spans.is_empty() {
             return changed;
         }

@@ -176,11 +176,20 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
     if secrets.is_empty() {
         return;
     }
-    for (_, value) in event.fields_mut() {
-        if let Value::Str(text) = value
-            && let Some(clean) = redactor.unlearned(text.as_bytes(), &secrets, tally)
+    let mut clean = |text: &str| {
+        let clean = redactor.unlearned(text.as_bytes(), &secrets, tally)?;
+        Some(lossless(clean))
+    };
+    for (name, value) in event.fields_mut() {
+        if let Value::Str(text) | Value::Num(text) = value
+            && let Some(clean) = clean(text)
         {
-            *text = lossless(clean).into();
+            *value = Value::Str(clean.into());
+        }
+        if let FieldName::Ext(name) = name
+            && let Some(clean) = clean(name)
+        {
+            *name = clean.into();
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::tag;
-
 /// One find: the bytes that go, and the bytes among them that are tagged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -99,18 +97,11 @@ impl Spans {
         self.overflowed = true;
     }
 
-    /// In order, without overlaps, on character boundaries, and without what stands in a tag
-    /// already.
+    /// In order, without overlaps, on character boundaries.
     pub(super) fn settle(mut self, text: &[u8]) -> Vec<Span> {
         if self.found.is_empty() {
             return self.found;
         }
-        let tags = tags(text);
-        self.found.retain(|span| {
-            !tags
-                .iter()
-                .any(|tag| span.place.start < tag.end && tag.start < span.place.end)
-        });
         for span in &mut self.found {
             span.place = whole_characters(text, &span.place);
         }
@@ -134,13 +125,39 @@ impl Spans {
     }
 }
 
-fn tags(text: &[u8]) -> Vec<Range<usize>> {
-    memchr::memmem::find_iter(text, b"[R:")
-        .filter_map(|at| {
-            let length = tag::tag_len(text.get(at..)?)?;
-            Some(at..at + length)
-        })
-        .collect()
+/// What of settled finds lies outside of these tags. A find that goes on behind a tag is tagged there: a
+/// tag somebody wrote before a secret does not hide it. What is left without a letter or digit stays.
+pub(super) fn outside(found: Vec<Span>, tags: &[Range<usize>], text: &[u8]) -> Vec<Span> {
+    let mut left = Vec::with_capacity(found.len());
+    for span in found {
+        let touching = tags
+            .iter()
+            .filter(|tag| span.place.start < tag.end && tag.start < span.place.end);
+        let mut start = span.place.start;
+        let mut pieces = Vec::new();
+        for tag in touching {
+            pieces.push(start..tag.start.max(start));
+            start = tag.end;
+        }
+        if pieces.is_empty() {
+            left.push(span);
+            continue;
+        }
+        pieces.push(start..span.place.end.max(start));
+        let says = |piece: &Range<usize>| {
+            let bytes = text.get(piece.clone()).unwrap_or_default();
+            bytes
+                .iter()
+                .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+        };
+        left.extend(pieces.into_iter().filter(says).map(|piece| Span {
+            place: piece.clone(),
+            secret: piece,
+            decoded: None,
+            ..span
+        }));
+    }
+    left
 }
 
 fn whole_characters(text: &[u8], place: &Range<usize>) -> Range<usize> {
@@ -174,14 +191,24 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_tag_stays() {
-        let text = b"a=[R:cvv:ab2c] b=secret";
-        let mut spans = Spans::new(10);
-        spans.push(2..14, "token", Rank::Known);
-        spans.push(17..23, "token", Rank::Known);
-        let settled = spans.settle(text);
-        assert_eq!(settled.len(), 1);
-        assert_eq!(settled[0].place, 17..23);
+    fn what_stands_in_a_tag_stays_and_what_goes_on_behind_it_does_not() {
+        let text = b"a=[R:cvv:ab2c]hunter2 b=secret";
+        let tag = 2..14;
+        let check = |place: Range<usize>, expected: &[(usize, usize)]| {
+            let mut spans = Spans::new(10);
+            spans.push(place, "token", Rank::Known);
+            let left = outside(spans.settle(text), std::slice::from_ref(&tag), text);
+            let places = left.iter().map(|span| (span.place.start, span.place.end));
+            assert_eq!(places.collect::<Vec<_>>(), expected);
+        };
+        check(2..14, &[]);
+        check(3..13, &[]);
+        check(2..21, &[(14, 21)]);
+        check(5..21, &[(14, 21)]);
+        check(0..21, &[(0, 2), (14, 21)]);
+        // Punctuation is no secret.
+        check(1..14, &[]);
+        check(24..30, &[(24, 30)]);
     }
 
     #[test]

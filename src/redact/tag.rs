@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -211,8 +212,28 @@ fn trim(text: &[u8]) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// The length of the tag that begins `text`, if one does.
+/// Where tags made with the key of this id stand. Anybody can write what looks like a tag; of other
+/// installations' tags nothing is known, so that they are text like any other.
+pub(super) fn own(text: &[u8], key_id: &str) -> Vec<Range<usize>> {
+    // Asked of every value, and hardly one holds a bracket: a search for three bytes costs more to set up.
+    if memchr::memchr(b'[', text).is_none() {
+        return Vec::new();
+    }
+    memchr::memmem::find_iter(text, b"[R:")
+        .filter_map(|at| {
+            let (length, id) = tag_at(text.get(at..)?)?;
+            (id == key_id.as_bytes()).then_some(at..at + length)
+        })
+        .collect()
+}
+
+/// The length of the tag that begins `text`, if one does, whoever made it.
 pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
+    tag_at(text).map(|(length, _)| length)
+}
+
+/// Length and key id of the tag that begins `text`.
+fn tag_at(text: &[u8]) -> Option<(usize, &[u8])> {
     let rest = text.strip_prefix(b"[R:")?;
     let name = rest.iter().take(41).position(|b| *b == b':')?;
     let (rule, rest) = rest.split_at_checked(name)?;
@@ -227,11 +248,11 @@ pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
     }
     let short = 3 + name + 1 + KEY_ID + 1;
     match rest.split_first()? {
-        (b']', _) => Some(short),
+        (b']', _) => Some((short, id)),
         (b':', rest) => {
             let (digits, rest) = rest.split_at_checked(DIGITS)?;
             (digits.iter().all(is_digit) && rest.first() == Some(&b']'))
-                .then_some(short + 1 + DIGITS)
+                .then_some((short + 1 + DIGITS, id))
         }
         _ => None,
     }
@@ -287,6 +308,22 @@ mod tests {
         );
         assert_ne!(TagKey::from_bytes(&[8; 32]).digits(b"s3cr3t+value/1"), tag);
         assert_eq!(tag.len(), 16);
+    }
+
+    #[test]
+    fn only_tags_of_our_own_key_are_ours() {
+        let check = |text: &str, expected: &[(usize, usize)]| {
+            let found = own(text.as_bytes(), "ab2c");
+            let places: Vec<_> = found.iter().map(|tag| (tag.start, tag.end)).collect();
+            assert_eq!(places, expected, "{text}");
+        };
+        check("no tag", &[]);
+        check("a [R:cvv:ab2c] [R:cvv:zz2c]", &[(2, 14)]);
+        check(
+            "[R:jwt:ab2c:abcdefghijklmnop][R:cvv:ab2c]",
+            &[(0, 29), (29, 41)],
+        );
+        check("[R:[R:cvv:ab2c]", &[(3, 15)]);
     }
 
     #[test]

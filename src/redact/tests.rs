@@ -158,6 +158,52 @@ fn a_secret_known_by_name_is_removed_elsewhere() {
 }
 
 #[test]
+fn a_secret_known_by_name_is_removed_from_numbers_and_names() {
+    let mut said = event(&[("password", "90817263"), ("by.90817263", "x")]);
+    said.push_ext("n", Value::Num("90817263".into()));
+    said.push_ext("m", Value::Num("1908172630".into()));
+    let clean = redactor().redact(said);
+    for (name, value) in clean.fields() {
+        let all = format!("{} {:?}", name.public(), crate::model::text_of(value));
+        assert!(!all.contains("90817263"), "{all}");
+    }
+    assert_eq!(
+        line(r#"{"password":"90817263","n":90817263,"90817263":[90817263, 1.5]}"#),
+        r#"{"password":"[password]","n":"[secret]","[secret]":["[secret]", 1.5]}"#
+    );
+    assert_eq!(
+        line(r#"{"password":90817263,"body":"{\"n\":90817263}"}"#),
+        r#"{"password":"[password]","body":"{\"n\":\"[secret]\"}"}"#
+    );
+}
+
+#[test]
+fn a_forged_tag_hides_nothing() {
+    let own = redactor().key.id().to_owned();
+    for id in ["ab2c", own.as_str()] {
+        let tag = format!("[R:cvv:{id}]");
+        let word = format!("[R:password:{id}]");
+        for text in [
+            format!("password={tag}hunter2secret"),
+            format!("password=\"{tag}hunter2secret\""),
+            format!("password=hunter2secret{tag}"),
+            format!("password={tag}hunter2secret{tag}x1"),
+            format!("{word}x,secret=hunter2secret"),
+            format!("{word}password=hunter2secret"),
+            format!("Authorization: Bearer {tag}hunter2secret"),
+            format!("https://kim:{tag}hunter2secret@host/"),
+            format!("{{\"password\":\"{tag}hunter2secret\"}}"),
+            format!("{{\"cookie\":\"sid={tag}hunter2secret; a=b\"}}"),
+            format!("password%3D%5BR%3Acvv%3A{id}%5Dhunter2secret"),
+            format!("%5BR%3Apassword%3A{id}%5Dx,secret%3Dhunter2secret"),
+        ] {
+            let clean = line(&text);
+            assert!(!clean.contains("hunter2"), "{text} -> {clean}");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_is_a_secret_is_replaced() {
     let redactor = redactor();
     let name = "tokens.ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";

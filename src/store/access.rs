@@ -247,6 +247,21 @@ impl Store {
         self.update(|tx| tx.put_record(Table::Meta, SETUP, token))
     }
 
+    /// Whether somebody can get in: a live key with all scopes, or a setup token that is still good.
+    pub fn has_way_in(&self) -> Result<bool, Error> {
+        let (now, limit) = (self.0.clock.now(), self.options().keys_max);
+        self.view(|tx| {
+            let token = tx.record::<SetupToken>(Table::Meta, SETUP)?;
+            if token.is_some_and(|token| token.expires_at.is_none_or(|end| now < end)) {
+                return Ok(true);
+            }
+            let keys: Vec<(Vec<u8>, ApiKey)> =
+                tx.records(Table::Keys, &Range::prefix(b""), Direction::Forward, limit)?;
+            let opens = |key: &ApiKey| key.is_live(now) && key.scopes.contains(&Scope::Admin);
+            Ok(keys.iter().any(|(_, key)| opens(key)))
+        })
+    }
+
     /// Uses the setup token up: true for exactly one caller with the right hash, in time.
     pub fn redeem_setup_token(&self, token_sha256: &[u8; 32]) -> Result<bool, Error> {
         let now = self.0.clock.now();

@@ -130,3 +130,85 @@ fn a_bad_configuration_is_refused_at_start_and_ignored_on_reload() {
         200
     );
 }
+
+#[test]
+fn a_reload_takes_over_what_it_can_and_names_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, rules) = (dir.path().join("data"), dir.path().join("rules"));
+    std::fs::create_dir(&rules).unwrap();
+    let rule = "title: own\nid: own-1\nlogsource: {category: webserver}\nlevel: high\n\
+                detection: {s: {sc-status: 418}, condition: s}\n";
+    std::fs::write(rules.join("own.yml"), rule).unwrap();
+    let server = Server::start_with(&data, "");
+    let configure = |text: &str| {
+        std::fs::write(data.with_extension("toml"), text).unwrap();
+        signal(server.pid(), "HUP");
+    };
+    let counted = |line: &str| {
+        eventually(line, || {
+            server.get("/metrics").text().contains(line).then_some(())
+        });
+    };
+    let has_own = || server.get("/api/v1/rules").text().contains("own-1");
+    assert!(!has_own());
+    let with_rules = format!(
+        "[wal]\nzstd_level = 2\n[detect]\nrules_dir = {:?}\n",
+        rules.to_str().unwrap()
+    );
+    configure(&with_rules);
+    counted("wardline_config_reloads_total 1");
+    assert!(has_own());
+    let log = server.log.lock().unwrap().clone();
+    assert!(log.contains(r#""settings":"wal.zstd_level""#), "{log}");
+    // All or nothing: the rules are good, the directory of the database is not.
+    std::fs::write(rules.join("own.yml"), rule.replace("own-1", "own-2")).unwrap();
+    configure(&format!(
+        "{with_rules}[pipeline.enrich]\nasn_db = \"/no/such.mmdb\"\n"
+    ));
+    counted("wardline_config_reload_failures_total 1");
+    assert!(has_own());
+}
+
+#[test]
+fn a_first_start_that_fails_does_not_cost_the_first_sign_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, broken) = (dir.path().join("data"), dir.path().join("broken.mmdb"));
+    let (file, out) = (dir.path().join("wardline.toml"), dir.path().join("out"));
+    std::fs::write(&broken, "no database").unwrap();
+    let config = format!(
+        "[pipeline.enrich]\ncountry_db = {:?}\n",
+        broken.to_str().unwrap()
+    );
+    std::fs::write(&file, config).unwrap();
+    let serve = || {
+        let mut command = Command::new(BIN);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&data)
+            .arg("--config")
+            .arg(&file);
+        command
+    };
+    let failed = serve().output().unwrap();
+    assert_eq!(failed.status.code(), Some(3), "{}", text(&failed.stderr));
+    assert!(data.join("wal").exists());
+    std::fs::write(&file, "").unwrap();
+    let prints_a_link = || {
+        let log = std::fs::File::create(&out).unwrap();
+        let mut running = serve().stdout(log).spawn().unwrap();
+        let said = || std::fs::read_to_string(&out).unwrap();
+        eventually("the server to listen", || {
+            said().contains("listening on ").then_some(())
+        });
+        let is_printed = (0..20).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            said().contains("#setup=")
+        });
+        signal(running.id(), "TERM");
+        assert!(running.wait().unwrap().success());
+        is_printed
+    };
+    assert!(prints_a_link());
+    // That link is still good.
+    assert!(!prints_a_link());
+}

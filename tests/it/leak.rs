@@ -25,6 +25,8 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         secret.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         secret.chars().rev().collect::<String>().into_bytes(),
     ];
+    // What a cut may leave.
+    forms.push(secret.as_bytes()[..secret.len() * 2 / 3].to_vec());
     for shift in 0..3 {
         let padded = [&b"xyz"[..shift], secret.as_bytes()].concat();
         let text = standard.encode(&padded);
@@ -89,12 +91,62 @@ fn carriers(number: usize, secret: &str) -> Vec<String> {
     .collect()
 }
 
+/// The secret across the edge where values are cut, most of it before the edge.
+fn across_the_edge(number: usize, secret: &str, edge: usize) -> Vec<String> {
+    let id = format!("leak-edge-{number}");
+    let part = secret.len() * 3 / 4;
+    let filled = |before: &str| {
+        let room = edge - part - before.len() - 1;
+        format!("{} {before}", "x".repeat(room))
+    };
+    let (assigned, nested) = ("password=", r#"{"credentials":{"deep":[""#);
+    let body = format!(
+        r#"{{"pad":"{}","credentials":{{"deep":["{secret}"]}}}}"#,
+        "x".repeat(edge - part - nested.len() - r#""pad":"","#.len())
+    );
+    [
+        json!({"message": format!("{}{secret} and more", filled(assigned)), "request_id": id}),
+        json!({"message": format!("{}{secret}&page=2", filled("/x?token=")), "request_id": id}),
+        json!({"body": body, "request_id": id}),
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect()
+}
+
+/// What people write about the first alert.
+fn write_about_an_alert(server: &Server) {
+    let alerts = server.get("/api/v1/alerts?limit=1").json();
+    let id = alerts["data"][0]["id"].as_str().unwrap();
+    let said = |n: usize| format!("they used token={} again", SECRETS[n]);
+    for (act, input) in [
+        ("ack", json!({"assignee": SECRETS[1], "note": said(0)})),
+        ("notes", json!({"text": said(1)})),
+        (
+            "close",
+            json!({"reason": "true_positive", "comment": said(2)}),
+        ),
+        ("reopen", json!({"note": said(3)})),
+    ] {
+        let reply = server.post(&format!("/api/v1/alerts/{id}/{act}"), &input);
+        assert_eq!(reply.status, 200, "{act}: {}", reply.text());
+    }
+}
+
 #[test]
 fn a_planted_secret_survives_nowhere() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let config = "[notify]\nallow_insecure = true\nallow_private_cidrs = [\"127.0.0.0/8\"]\n";
-    let server = Server::start_with(&data, config);
+    // The first thing the server says of itself is that this rule is refused.
+    let rules = dir.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    std::fs::write(rules.join(format!("{}.yml", SECRETS[1])), "title: x\n").unwrap();
+    let config = format!(
+        "[detect]\nrules_dir = {:?}\n[notify]\nallow_insecure = true\n\
+         allow_private_cidrs = [\"127.0.0.0/8\"]\n",
+        rules.to_str().unwrap()
+    );
+    let server = Server::start_with(&data, &config);
     let receiver = Receiver::start(&[]);
     let endpoint = server
         .post(
@@ -119,6 +171,17 @@ fn a_planted_secret_survives_nowhere() {
     }
     let reply = server.ingest("?source=leak", body.as_bytes());
     assert_eq!(reply.status, 200, "{}", reply.text());
+    let mut edges = String::new();
+    for (number, secret) in SECRETS.iter().enumerate() {
+        for carrier in across_the_edge(number, secret, 64 << 10) {
+            edges.push_str(&format!("{carrier}\n"));
+        }
+    }
+    // A record that is cut itself: most of the token lies before the edge.
+    edges.push_str(&"word ".repeat((1 << 20) / 5 - 6));
+    edges.push_str(&format!("token={} and more\n", SECRETS[1]));
+    let reply = server.ingest(&format!("?source={}", SECRETS[1]), edges.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
     // Refusals must not echo either.
     let mut said = vec![server.ingest(&format!("?format={}", SECRETS[1]), b"x").body];
     let ask = json!({"query": format!("status:[{} TO", SECRETS[0]), "from": "now-1d", "to": "now"});
@@ -130,8 +193,13 @@ fn a_planted_secret_survives_nowhere() {
             )
             .body,
     );
+    let named = json!({"name": SECRETS[1], "scopes": ["search"]});
+    let refused = server.post("/api/v1/keys", &named);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    said.push(refused.body);
     let _the_caller_s_own_query_may_come_back = server.post("/api/v1/search", &ask);
     server.settle();
+    write_about_an_alert(&server);
     let hits = server.search("");
     assert!(hits.len() >= SECRETS.len() * 10 + 40, "{}", hits.len());
     said.push(serde_json::to_vec(&hits).unwrap());
@@ -143,7 +211,7 @@ fn a_planted_secret_survives_nowhere() {
     ] {
         said.push(server.get(path).body);
     }
-    for received in receiver.wait_for(1) {
+    for received in receiver.wait_for(3) {
         said.push(received.body);
     }
     let log = server.log.clone();

@@ -15,4 +15,5 @@ mod flow;
 mod harness;
 mod hostile;
 mod leak;
+mod source;
 mod tidy;

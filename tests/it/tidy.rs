@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::source::product_lines;
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const LOCKED_PACKAGES_MAX: usize = 400;
@@ -142,14 +144,6 @@ fn fail(problems: &[String]) {
         problems.len(),
         problems.join("\n")
     );
-}
-
-/// The part of a file before its tests, comments cut off, line by line.
-fn product_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .take_while(|(_, line)| !line.trim_start().starts_with("#[cfg(test)]"))
-        .map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()))
 }
 
 fn is_test_file(path: &str) -> bool {

@@ -196,7 +196,7 @@ async fn an_alert_is_taken_closed_and_opened_again() {
         .post(&format!("{path}/close"), &key, verdict)
         .await
         .is_problem(409, "conflict");
-    let note = json!({"text": "seen again"});
+    let note = json!({"text": "seen again, token=ghp_16C7e42F292c6912E7710c838347Ae178B4a"});
     assert_eq!(
         house
             .post(&format!("{path}/notes"), &key, note)
@@ -210,6 +210,9 @@ async fn an_alert_is_taken_closed_and_opened_again() {
         .json();
     assert_eq!(opened["status"], "open");
     let history = house.get(&format!("{path}/history"), &key).await.json();
+    let written = history.to_string();
+    assert!(written.contains("seen again, token=[R:github-token:"));
+    assert!(!written.contains("ghp_"), "{written}");
     let actions: Vec<_> = history["data"]
         .as_array()
         .unwrap()

@@ -165,12 +165,19 @@ async fn a_new_certificate_is_taken_over_and_a_bad_one_is_not() {
     .await;
     let versions = rustls::ALL_VERSIONS;
     assert!(over_tls(running.address, &old, versions).await.is_ok());
-    let (tls, new) = certificate(dir.path());
-    running.server.reload().unwrap();
+    // Where they lie may change too.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (tls, new) = certificate(elsewhere.path());
+    let server = &running.server;
+    let fresh = server.prepare(Some(&tls)).unwrap();
+    assert!(over_tls(running.address, &old, versions).await.is_ok());
+    server.swap(fresh);
     assert!(over_tls(running.address, &new, versions).await.is_ok());
     assert!(over_tls(running.address, &old, versions).await.is_err());
     std::fs::write(&tls.cert, "nothing").unwrap();
-    assert_eq!(running.server.reload(), Err(tls::Error::Certificate));
+    let refused = server.prepare(Some(&tls)).unwrap_err();
+    assert_eq!(refused, tls::Error::Certificate);
+    assert!(server.prepare(None).unwrap().is_none());
     std::fs::remove_file(&tls.key).unwrap();
     assert!(over_tls(running.address, &new, versions).await.is_ok());
 }

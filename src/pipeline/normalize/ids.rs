@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Field, ID_BYTES_MAX, Value, each_id_form, trace_and_span};
+use crate::model::{Field, Value, each_id_form, trace_and_span};
 
 use super::names::Id;
 use super::slots::Slots;
@@ -63,7 +63,7 @@ impl<'a> Ids<'a> {
     }
 }
 
-/// An id as it stands: trimmed, lower case where it is a UUID or hex; nothing where it is too long.
+/// An id as it stands: trimmed, lower case where it is a UUID or hex. It is cut when it is clean.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = values::trimmed(&text);
     let text = if trimmed.len() == text.len() {
@@ -71,10 +71,6 @@ fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     } else {
         Cow::Owned(trimmed.to_owned())
     };
-    // Never cut: a part of a secret may no longer look like one. What is too long is kept under its own name.
-    if text.len() > ID_BYTES_MAX {
-        return Cow::Borrowed("");
-    }
     if !text.bytes().any(|b| b.is_ascii_uppercase()) {
         return text;
     }

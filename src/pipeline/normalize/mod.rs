@@ -24,7 +24,7 @@ use wardline_parsers::{Entry, Format, Note, Parsed};
 pub use action::SensitiveRoute;
 pub use address::Cidr;
 
-use crate::model::{Event, Field, ID_BYTES_MAX, Timestamp, Value};
+use crate::model::{Event, Field, Timestamp, Value};
 use ids::Ids;
 use names::{Names, Target};
 use request::Addresses;
@@ -194,12 +194,10 @@ impl<'a> Scratch<'a> {
                 self.addresses.found(target, entry, &mut self.slots)
             }
             Target::Id(kind) => {
-                let is_long = values::text(&entry.value).is_some_and(|id| id.len() > ID_BYTES_MAX);
-                let whole = is_long.then(|| entry.clone());
                 if let Value::Str(text) | Value::Num(text) = entry.value {
                     self.ids.found(kind, text);
                 }
-                whole
+                None
             }
             Target::Span | Target::Session => {
                 let is_span = target == Target::Span;

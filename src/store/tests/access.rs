@@ -134,6 +134,36 @@ fn the_use_of_a_key_is_written_when_flushed_and_not_before() {
 }
 
 #[test]
+fn a_way_in_is_a_live_key_with_all_scopes_or_a_good_setup_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    let has = || store.has_way_in().unwrap();
+    let admin = |id: &str, end: Timestamp| ApiKey {
+        scopes: vec![Scope::Admin],
+        ..key(id, Some(end))
+    };
+    let soon = Timestamp(clock.now().0 + 1_000);
+    assert!(!has());
+    store.add_api_key(&key("search", None)).unwrap();
+    store.add_api_key(&admin("ended", clock.now())).unwrap();
+    assert!(!has(), "neither opens the keys");
+    let token = |expires_at| SetupToken {
+        token_sha256: [9; 32],
+        expires_at: Some(expires_at),
+    };
+    store.put_setup_token(&token(clock.now())).unwrap();
+    assert!(!has(), "a link that ended opens nothing");
+    store.put_setup_token(&token(soon)).unwrap();
+    assert!(has());
+    assert!(store.redeem_setup_token(&[9; 32]).unwrap());
+    assert!(!has());
+    store.add_api_key(&admin("live", soon)).unwrap();
+    assert!(has());
+    store.revoke_api_key("live").unwrap();
+    assert!(!has());
+}
+
+#[test]
 fn the_setup_token_works_once_and_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = store(dir.path(), Options::default());
