@@ -17,7 +17,7 @@ use crate::detect::Detector;
 use crate::index::Index;
 use crate::ingest::http::{Door, Submitting};
 use crate::metrics::Metrics;
-use crate::model::{Offset, Timestamp};
+use crate::model::Timestamp;
 use crate::notify::Notifier;
 use crate::pipeline::{Enricher, Intake, Payload, Pipeline};
 use crate::redact::{Redactor, TagKey};
@@ -299,11 +299,8 @@ impl Durable {
         };
         let durable = opening.await.ok_or(Error::Stopped)??;
         // Damage at the very end of the log must not hand out offsets that a reader has seen already.
-        let detected = durable.store.detection_checkpoint()?;
-        let detected = detected.map_or(Offset(0), |checkpoint| checkpoint.offset);
-        durable
-            .wal
-            .skip_to(detected.max(durable.index.searcher().visible()))?;
+        let seen = durable.store.detection_seen()?;
+        durable.wal.skip_to(seen.max(durable.index.found_end()))?;
         durable.wal.start(tasks)?;
         durable.index.start(tasks)?;
         Ok(durable)

@@ -210,6 +210,12 @@ impl Index {
         self.worker.visible()
     }
 
+    /// Behind the last event that any segment held when the index was opened, also one that the log no longer has.
+    #[must_use]
+    pub fn found_end(&self) -> Offset {
+        self.worker.segments.found_end()
+    }
+
     /// Deletes segments whose events all stand before `offset`. Also done by itself as the log forgets.
     pub fn drop_before(&self, offset: Offset) -> Result<usize, Error> {
         self.worker.segments.drop_before(offset)

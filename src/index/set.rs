@@ -22,6 +22,8 @@ pub(super) struct Segments {
     list: Mutex<Snapshot>,
     /// Ranges between segments of which the log has no event left.
     empty: Mutex<Vec<Range<u64>>>,
+    /// Behind the last offset of all segments found at start.
+    found_end: Offset,
     /// A segment was taken out and its range has to be indexed again.
     is_torn: AtomicBool,
 }
@@ -32,7 +34,9 @@ impl Segments {
     pub(super) fn open(root: &Path, log: Range<u64>, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let mut list: Vec<Arc<Segment>> = Vec::new();
         let mut behind = 0u64;
+        let mut found_end = Offset(0);
         for entry in scan(root)? {
+            found_end = found_end.max(Offset(entry.range.end));
             let is_in_log = entry.range.end > log.start && entry.range.end <= log.end;
             // Where a merge was cut short, the merged segment comes first and makes its parts superfluous.
             if !is_in_log || entry.range.start < behind {
@@ -56,6 +60,7 @@ impl Segments {
             metrics,
             list: Mutex::new(Arc::new(list)),
             empty: Mutex::default(),
+            found_end,
             is_torn: AtomicBool::new(false),
         };
         segments.measure(&segments.snapshot());
@@ -65,6 +70,10 @@ impl Segments {
     /// Where the segments' directories are.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub(super) fn found_end(&self) -> Offset {
+        self.found_end
     }
 
     /// What is searchable now.

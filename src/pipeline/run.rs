@@ -11,7 +11,7 @@ use super::normalize::{Context, Normalizer, Scratch};
 use super::{Options, Payload};
 use crate::metrics::Metrics;
 use crate::model::{Event, Field};
-use crate::redact::{Batch, CleanEvent, Redactor};
+use crate::redact::{Batch, CleanEvent, Known, Redactor};
 
 /// Events of a payload that go to the log together.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Pipeline {
         let mut going = ControlFlow::Continue(());
         self.each(
             payload,
-            |event| self.redactor.redact_within(event, self.value_bytes_max),
+            |event, known| self.clean(event, known),
             |event| {
                 output.flagged += u64::from(event.get(Field::EventNotes).is_some());
                 output.batch.push(&event);
@@ -81,7 +81,7 @@ impl Pipeline {
     pub fn events(&self, payload: &Payload, mut to: impl FnMut(&CleanEvent<'_>)) {
         self.each(
             payload,
-            |event| self.redactor.redact_within(event, self.value_bytes_max),
+            |event, known| self.clean(event, known),
             |event| {
                 to(&event);
                 ControlFlow::Continue(())
@@ -94,7 +94,7 @@ impl Pipeline {
     pub fn raw_events(&self, payload: &Payload, mut to: impl FnMut(&Event<'_>)) {
         self.each(
             payload,
-            |event| event,
+            |event, _known| event,
             |event| {
                 to(&event);
                 ControlFlow::Continue(())
@@ -105,28 +105,34 @@ impl Pipeline {
     fn each<'p, T>(
         &self,
         payload: &'p Payload,
-        finish: impl Fn(Event<'p>) -> T,
+        finish: impl Fn(Event<'p>, &mut Known<'p>) -> T,
         mut to: impl FnMut(T) -> ControlFlow<()>,
     ) {
         let view = self.enricher.view();
         let mut parsed = Parsed::default();
         let mut scratch = Scratch::default();
+        let mut known = Known::default();
         for record in records(payload.format, &payload.bytes) {
             // A bug in one of the steps costs this event its fields and nobody anything else.
             let event = catch_unwind(AssertUnwindSafe(|| {
                 let event = self.event(&mut parsed, &mut scratch, &view, payload, record);
-                finish(event)
+                finish(event, &mut known)
             }));
             let event = event.unwrap_or_else(|_| {
                 tracing::error!(bytes = record.len(), "a record could not be processed");
                 parsed = Parsed::default();
                 scratch = Scratch::default();
-                finish(failed(payload))
+                finish(failed(payload), &mut known)
             });
             if to(event).is_break() {
                 return;
             }
         }
+    }
+
+    fn clean<'p>(&self, event: Event<'p>, known: &mut Known<'p>) -> CleanEvent<'p> {
+        self.redactor
+            .redact_among(event, self.value_bytes_max, known)
     }
 
     fn event<'p>(

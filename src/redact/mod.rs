@@ -14,6 +14,7 @@ mod encoding;
 mod engine;
 mod json;
 mod keys;
+mod known;
 mod names;
 mod numbers;
 mod render;
@@ -35,6 +36,7 @@ use serde::Deserialize;
 #[cfg(test)]
 pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
+pub use known::Known;
 pub use render::to_json;
 pub use tag::{KeyError, TagKey};
 
@@ -124,7 +126,18 @@ impl Redactor {
     /// left that could be halved, and says so in `event.notes`.
     #[must_use]
     pub fn redact_within<'a>(&self, event: Event<'a>, value_bytes_max: usize) -> CleanEvent<'a> {
-        let mut event = scan::event(self, event);
+        self.redact_among(event, value_bytes_max, &mut Known::default())
+    }
+
+    /// Like [`Redactor::redact_within`], for the events of one body: values that were clean once are not searched again.
+    #[must_use]
+    pub fn redact_among<'a>(
+        &self,
+        event: Event<'a>,
+        value_bytes_max: usize,
+        known: &mut Known<'a>,
+    ) -> CleanEvent<'a> {
+        let mut event = scan::event(self, event, known);
         bounds::cut(&mut event, value_bytes_max);
         CleanEvent(event)
     }

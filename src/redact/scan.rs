@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::Redactor;
 use super::engine::Place;
 use super::keys::{Class, Kind};
 use super::replace::Tally;
+use super::{Known, Redactor};
 use crate::model::{Event, Field, FieldName, Value};
 
 /// Longest name that is not searched for a secret itself.
@@ -14,10 +14,14 @@ const NAME_PLAIN_MAX: usize = 15;
 /// How far apart the halves of a pair object may stand.
 const PAIR_REACH: usize = 6;
 
-pub(super) fn event<'a>(redactor: &Redactor, mut event: Event<'a>) -> Event<'a> {
+pub(super) fn event<'a>(
+    redactor: &Redactor,
+    mut event: Event<'a>,
+    known: &mut Known<'a>,
+) -> Event<'a> {
     let mut tally = Tally::default();
     for at in 0..event.fields().len() {
-        field(redactor, &mut event, at, &mut tally);
+        field(redactor, &mut event, at, known, &mut tally);
     }
     if tally.count == 0 {
         return event;
@@ -56,7 +60,13 @@ fn lossless(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn field(redactor: &Redactor, event: &mut Event<'_>, at: usize, tally: &mut Tally) {
+fn field<'a>(
+    redactor: &Redactor,
+    event: &mut Event<'a>,
+    at: usize,
+    known: &mut Known<'a>,
+    tally: &mut Tally,
+) {
     let Some((name, value)) = event.fields().get(at) else {
         return;
     };
@@ -76,6 +86,17 @@ fn field(redactor: &Redactor, event: &mut Event<'_>, at: usize, tally: &mut Tall
             if class == Class::Secret(Kind::Session) && matches!(name, FieldName::Known(_)) =>
         {
             redactor.whole(Kind::Session, text.as_bytes(), tally)
+        }
+        Value::Str(text) if class == Class::Pass && place == Place::Text => {
+            if known.holds(text) {
+                None
+            } else {
+                let clean = redactor.clean(text.as_bytes(), place, 0, tally);
+                if clean.is_none() {
+                    known.note(text);
+                }
+                clean
+            }
         }
         Value::Str(text) => redactor.value(class, text.as_bytes(), place, 0, tally),
         Value::Num(digits) if !is_measure(name) => redactor.number(class, digits.as_bytes(), tally),

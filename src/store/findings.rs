@@ -75,6 +75,13 @@ impl Store {
         self.checkpoint(READER)
     }
 
+    /// Behind the last event that detection is known to have seen: its findings are written, or its state was saved.
+    pub fn detection_seen(&self) -> Result<Offset, Error> {
+        let saved = self.detection_checkpoint()?;
+        let saved = saved.map_or(Offset(0), |checkpoint| checkpoint.offset);
+        Ok(saved.max(self.view(mark)?))
+    }
+
     /// Writes what detection found in the events ahead of `offset`, and its state at `offset` where given, all
     /// together. Every finding ahead of `offset` since the last call must be in `changes`, in log order; those
     /// written before are counted and left out. Also writes the counts of sources.

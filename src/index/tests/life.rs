@@ -176,6 +176,7 @@ fn an_index_ahead_of_the_log_is_cut_back() {
     lab.stop();
     fs::remove_dir_all(dir.path().join("wal")).unwrap();
     let lab = Lab::open(dir.path(), small());
+    assert_eq!(lab.index.found_end(), Offset(20));
     lab.append(&events(0..3));
     lab.catch_up();
     assert_eq!(lab.find("*", 100, Sort::Desc), all_desc(3));
