@@ -12,7 +12,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use super::Options;
-use super::address::{Cidr, may_reach};
+use super::address::may_reach;
+use crate::model::Cidr;
 use crate::clock::Stopwatch;
 
 const URL_BYTES_MAX: usize = 2_048;
