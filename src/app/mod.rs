@@ -1,6 +1,7 @@
 //! Wiring: build in floor order, run, drain in reverse. The file is the architecture.
 
 mod keeper;
+mod keys;
 mod pace;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::api::{self, State};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::detect::Detector;
 use crate::index::Index;
 use crate::ingest::http::{Door, Submitting};
@@ -40,6 +41,9 @@ pub enum Error {
     /// The key of redaction tags.
     #[error("redaction key: {0}")]
     Key(#[from] redact::KeyError),
+    /// A key file is gone from beside the data that needs it.
+    #[error("{0}")]
+    KeyLost(String),
     /// The log.
     #[error("log: {0}")]
     Log(#[from] wal::Error),
@@ -91,35 +95,42 @@ pub fn store_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("store")
 }
 
-/// What is wrong with a configuration that reads well: directories, addresses, patterns.
+/// What is wrong with a configuration that reads well: directories, addresses, patterns, keys that are gone.
 #[must_use]
-pub fn problems(config: &Config) -> Vec<String> {
+pub fn problems(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     if config.server.tls.is_none() && !config.server.listen.ip().to_canonical().is_loopback() {
-        problems.push(api::serve::Error::PlainHttp(config.server.listen).to_string());
+        let what = api::serve::Error::PlainHttp(config.server.listen).to_string();
+        problems.push(Problem::of("server.listen", what));
     }
     if let Some(tls) = &config.server.tls
         && let Err(error) = api::tls::Certificates::read(tls.clone())
     {
-        problems.push(error.to_string());
+        problems.push(Problem::of("server.tls", error.to_string()));
     }
     let existing = config.data_dir.ancestors().find(|dir| dir.exists());
     if existing.is_some_and(|dir| !dir.is_dir()) {
-        problems.push(format!(
-            "data_dir {} is not a directory",
-            config.data_dir.display()
-        ));
+        let what = format!("{} is not a directory", config.data_dir.display());
+        problems.push(Problem::of("data_dir", what));
     }
     let databases = [
-        &config.pipeline.enrich.country_db,
-        &config.pipeline.enrich.city_db,
-        &config.pipeline.enrich.asn_db,
+        (
+            "pipeline.enrich.country_db",
+            &config.pipeline.enrich.country_db,
+        ),
+        ("pipeline.enrich.city_db", &config.pipeline.enrich.city_db),
+        ("pipeline.enrich.asn_db", &config.pipeline.enrich.asn_db),
     ];
-    for path in databases.into_iter().flatten() {
-        if !path.is_file() {
-            problems.push(format!("enrich: {} is not a file", path.display()));
+    for (setting, path) in databases {
+        if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
+            problems.push(Problem::of(
+                setting,
+                format!("{} is not a file", path.display()),
+            ));
         }
     }
+    let lost = keys::lost(&config.data_dir);
+    problems.extend(lost.map(|what| Problem::of("data_dir", what)));
     problems
 }
 
@@ -134,6 +145,9 @@ impl App {
         let is_first_run = !config.data_dir.join("wal").exists();
         private_dir(&config.data_dir)
             .map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
+        if let Some(what) = keys::lost(&config.data_dir).next() {
+            return Err(Error::KeyLost(what));
+        }
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
         let redactor =
             Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
@@ -268,7 +282,7 @@ impl App {
     /// Takes over what can change while running: rules, certificates, address databases. The configuration has
     /// been checked; a part that cannot be taken over keeps what it had.
     pub async fn reload(&self, config: &Config) {
-        let mut refused = problems(config);
+        let mut refused: Vec<String> = problems(config).iter().map(Problem::to_string).collect();
         if refused.is_empty() {
             let rules = self.rules.clone();
             let enricher = self.enricher.clone();
@@ -295,7 +309,7 @@ impl App {
     }
 
     /// Tells that a configuration could not be read; the old one stays.
-    pub fn reload_refused(&self, problems: &[crate::config::Problem]) {
+    pub fn reload_refused(&self, problems: &[Problem]) {
         self.metrics.config_reload_failures.inc();
         for problem in problems {
             tracing::error!(%problem, "reload refused, the old configuration stays");
