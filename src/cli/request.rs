@@ -56,7 +56,7 @@ fn text(event: &Value, name: &str) -> String {
     match event.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => escape(text).into_owned(),
-        Some(other) => other.to_string(),
+        Some(other) => escape(&other.to_string()).into_owned(),
     }
 }
 

@@ -13,8 +13,8 @@ use url::{Host, Url};
 
 use super::Options;
 use super::address::may_reach;
-use crate::model::Cidr;
 use crate::clock::Stopwatch;
+use crate::model::Cidr;
 
 const URL_BYTES_MAX: usize = 2_048;
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
