@@ -118,8 +118,13 @@ fn code_of(message: &str) -> &'static str {
 /// What the JSON reader expected, in words for people who do not read our code.
 fn expected(message: &str) -> Option<String> {
     let text = between(message, ", expected ", " at line ")?;
+    Some(format!("expected {}", words(text)))
+}
+
+/// The name of a type as the readers of JSON and TOML give it, in words.
+pub(crate) fn words(text: &str) -> &str {
     let kind = text.split_whitespace().next().unwrap_or_default();
-    let words = match kind {
+    match kind {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
@@ -130,8 +135,7 @@ fn expected(message: &str) -> Option<String> {
             "a boolean" => "true or false",
             other => other,
         },
-    };
-    Some(format!("expected {words}"))
+    }
 }
 
 fn between<'t>(text: &'t str, before: &str, behind: &str) -> Option<&'t str> {

@@ -170,7 +170,7 @@ impl Config {
             put(&mut tried, &name, &value);
             let what = match tried.clone().try_into::<Config>() {
                 Ok(_) => bounds::wrong(&tried).pop().map(|(_, what)| what),
-                Err(error) => Some(error.message().to_owned()),
+                Err(error) => Some(in_words(error.message())),
             };
             match what {
                 None => table = tried,
@@ -227,7 +227,7 @@ fn file_problems(place: &str, text: &str) -> (Vec<Problem>, String) {
                 .matches('\n')
                 .count()
         });
-        let what = error.message().replace('\n', " ");
+        let what = in_words(error.message());
         problems.push(Problem {
             place: place.to_owned(),
             line: at.map(|at| at + 1),
@@ -239,6 +239,15 @@ fn file_problems(place: &str, text: &str) -> (Vec<Problem>, String) {
         }
     }
     (problems, lines.join("\n"))
+}
+
+/// What the reader says, on one line and without the names of our types.
+fn in_words(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    match message.rsplit_once(", expected ") {
+        Some((found, kind)) => format!("{found}, expected {}", api::input::words(kind)),
+        None => message,
+    }
 }
 
 /// Options name their section after a double underscore, or are one of the two at the top.
@@ -355,6 +364,10 @@ mod tests {
         assert_eq!(
             told("", &set)[0].1,
             "api.searches_max = 0: expected 1 to 10000"
+        );
+        assert_eq!(
+            told("[wal]\nzstd_level = \"x\"", &[])[0].1,
+            "invalid type: string \"x\", expected a whole number"
         );
         assert_eq!(told("log_level = \"loud\"", &[])[0].0, Some(1));
     }
