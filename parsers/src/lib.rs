@@ -141,7 +141,12 @@ fn parse_text<'a>(parsed: &mut Parsed<'a>, format: Format, text: &'a str, option
     }
     parsed.fields.clear();
     text::parse(parsed, whole, options);
-    if format.is_json() || format == Format::Combined || (format == Format::Auto && is_object) {
+    let is_unread = match format {
+        Format::Auto => is_object || scan::is_value(trimmed),
+        Format::Text => false,
+        _ => true,
+    };
+    if is_unread {
         parsed.note(Note::Unparsed);
         parsed.format = if format == Format::Auto {
             Format::Json

@@ -31,7 +31,7 @@ pub struct Records<'a> {
 
 /// Splits a body into records without copying.
 ///
-/// NDJSON, an array of objects, one object (also over several lines), objects side by side,
+/// NDJSON, an array (its elements, whatever they are), one object (also over several lines), objects side by side,
 /// `{"events":[…]}` and `{"logs":[…]}`, and lines of text; blank lines are skipped. Formats whose
 /// records are lines are split at line ends only.
 #[must_use]
@@ -91,12 +91,35 @@ impl<'a> Records<'a> {
                 }
                 (Some(self.object()), false)
             }
-            b'[' if opens_array(self.body, self.at) => {
+            b'[' if opens_array(self.body, self.at) || self.is_array() => {
                 self.at += 1;
                 self.place = Place::Elements(false);
                 (None, false)
             }
             _ => (Some(self.line()), false),
+        }
+    }
+
+    /// Whether a whole array stands here, of anything, with nothing behind it on its line: what begins with a
+    /// scalar may as well be a line of text (`[2026-11-21] …`, `[error] 7#0: …`).
+    fn is_array(&mut self) -> bool {
+        if self.patience == 0 || !scan::begins_array(self.body, self.at) {
+            return false;
+        }
+        match scan::value_end(self.body, self.at) {
+            Ok(end) => {
+                let rest = self.body.get(end..).unwrap_or_default();
+                let line = rest.split(|byte| *byte == b'\n').next();
+                let is_alone = line.unwrap_or_default().trim_ascii().is_empty();
+                if !is_alone {
+                    self.waste(end.saturating_sub(self.at));
+                }
+                is_alone
+            }
+            Err(fail) => {
+                self.waste(fail.at.saturating_sub(self.at));
+                false
+            }
         }
     }
 

@@ -176,6 +176,29 @@ pub(crate) fn value_end(bytes: &[u8], from: usize) -> Result<usize, Fail> {
     }
 }
 
+/// Whether what stands behind the bracket at `at` can be the first element of an array.
+pub(crate) fn begins_array(bytes: &[u8], at: usize) -> bool {
+    let first = skip_space(bytes, at + 1);
+    match bytes.get(first) {
+        Some(b'"' | b'[' | b'{') => true,
+        _ => scalar_end(bytes, first)
+            .and_then(|end| std::str::from_utf8(bytes.get(first..end)?).ok())
+            .is_some_and(is_value),
+    }
+}
+
+/// Whether a text is one JSON string, number or array: an element of a list of records that is no record.
+/// Words (`null`) are left to be words.
+pub(crate) fn is_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    match bytes.first() {
+        Some(b'[') if !begins_array(bytes, 0) && bytes != b"[]" => false,
+        Some(b'"' | b'[') => value_end(bytes, 0) == Ok(bytes.len()),
+        Some(b'-' | b'0'..=b'9') => text.parse::<f64>().is_ok(),
+        _ => matches!(text, "null" | "true" | "false"),
+    }
+}
+
 /// Position behind a number or a word.
 pub(crate) fn scalar_end(bytes: &[u8], from: usize) -> Option<usize> {
     let length = bytes

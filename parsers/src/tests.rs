@@ -114,6 +114,25 @@ fn bodies_of_every_shape_split() {
     );
     check_split("[]", &[]);
     check_split(
+        r#"[1,"a",null,{"message":"x"},[{"x":1}]]"#,
+        &["1", r#""a""#, "null", r#"{"message":"x"}"#, r#"[{"x":1}]"#],
+    );
+    check_split(
+        "[\"a\",\n {\"b\":1}\n]\nafter",
+        &[r#""a""#, r#"{"b":1}"#, "after"],
+    );
+    for line in [
+        "[error] 7#0: x",
+        "[warn]",
+        "[1] up",
+        "[1,2] up",
+        "[\"a",
+        "[1,",
+        "[-]",
+    ] {
+        check_split(line, &[line]);
+    }
+    check_split(
         r#"{"events":[{"a":1},{"a":2}],"n":{"x":2}}{"a":3}"#,
         &[r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#],
     );
@@ -173,6 +192,11 @@ fn hostile_bodies_split_in_linear_time() {
         "{\"events\":[{}]",
         "{ \"\n",
         "[{,",
+        "[1,\n",
+        "[1]",
+        "[1] \n",
+        "[\"",
+        "[\"\n",
     ] {
         let body = piece.repeat((1 << 20) / piece.len());
         assert!(
@@ -241,7 +265,16 @@ fn what_is_no_object_is_its_own_message() {
     }
     assert_eq!(notes(Format::Json, b"plain"), [Note::Unparsed]);
     assert_eq!(notes(Format::Combined, b"plain"), [Note::Unparsed]);
-    assert_eq!(notes(Format::Auto, b"plain"), []);
+    for line in ["plain", "error", "12 monkeys", "\"a\" b", "[a]"] {
+        assert_eq!(notes(Format::Auto, line.as_bytes()), [], "{line}");
+    }
+    for element in ["1", "-0.5e3", "\"a\"", "null", "true", "[{\"x\":1}]"] {
+        assert_eq!(
+            notes(Format::Auto, element.as_bytes()),
+            [Note::Unparsed],
+            "{element}"
+        );
+    }
 }
 
 #[test]

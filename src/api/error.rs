@@ -229,7 +229,7 @@ impl Error {
             }
             Self::BodyIncomplete => "the body ended early or came too slowly".into(),
             Self::BodyCorrupt(what) => (*what).into(),
-            Self::EncodingUnsupported => "known are gzip, zstd, deflate and identity".into(),
+            Self::EncodingUnsupported => "known are gzip, zstd, deflate and identity, one of them and once".into(),
             Self::MediaTypeUnsupported => "send 'Content-Type: application/json'".into(),
             Self::ParameterInvalid(text) => text.clone().into(),
             Self::Busy { .. } => "nothing of this request was stored; send it again".into(),

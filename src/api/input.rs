@@ -65,6 +65,11 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     if depth(text) > DEPTH_MAX {
         return Err(Error::JsonInvalid);
     }
+    // The members of an object could be given as a list in the order of our own code; nobody may rely on that.
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        let fault = Fault::at("", "invalid_type").saying("expected an object");
+        return Err(Error::InputInvalid(vec![fault]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| fault(&error))?;
     reader.end().map_err(|_| Error::JsonInvalid)?;
@@ -89,7 +94,7 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     fault.detail = match code {
         "missing_field" => between(&message, "missing field `", "`").map(str::to_owned),
         "duplicate_field" => between(&message, "duplicate field `", "`").map(str::to_owned),
-        _ => between(&message, ", expected ", " at line ").map(|text| format!("expected {text}")),
+        _ => expected(&message),
     };
     Error::InputInvalid(vec![fault])
 }
@@ -108,6 +113,29 @@ fn code_of(message: &str) -> &'static str {
         .iter()
         .find_map(|(start, code)| message.starts_with(start).then_some(*code))
         .unwrap_or("invalid_value")
+}
+
+/// What the JSON reader expected, in words for people who do not read our code.
+fn expected(message: &str) -> Option<String> {
+    let text = between(message, ", expected ", " at line ")?;
+    Some(format!("expected {}", words(text)))
+}
+
+/// The name of a type as the readers of JSON and TOML give it, in words.
+pub(crate) fn words(text: &str) -> &str {
+    let kind = text.split_whitespace().next().unwrap_or_default();
+    match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "struct" | "internally" | "adjacently" => "an object",
+        _ => match text {
+            "a map" => "an object",
+            "a sequence" => "a list",
+            "a boolean" => "true or false",
+            other => other,
+        },
+    }
 }
 
 fn between<'t>(text: &'t str, before: &str, behind: &str) -> Option<&'t str> {
@@ -152,10 +180,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
                     .split_once(": ")
                     .map_or(text.as_str(), |(_, rest)| rest);
                 let fault = Fault::at("?", code_of(message));
-                let expected = between(message, ", expected ", " at line ")
-                    .map(|text| format!("expected {text}"));
                 Err(Error::InputInvalid(vec![Fault {
-                    detail: expected,
+                    detail: expected(message),
                     ..fault
                 }]))
             }
@@ -241,12 +267,23 @@ mod tests {
         );
         check(
             r#"{"name":"a","list":[1,"hunter2"]}"#,
-            &[("/list/1", "invalid_type", Some("expected u8"))],
+            &[(
+                "/list/1",
+                "invalid_type",
+                Some("expected a whole number, not negative"),
+            )],
         );
         check(
             r#"{"name":"a","name":"b"}"#,
             &[("", "duplicate_field", Some("name"))],
         );
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        for text in ["[]", " [\"a\",[]]", "\"a\"", "7"] {
+            check(text, &[("", "invalid_type", Some("expected an object"))]);
+        }
     }
 
     #[test]

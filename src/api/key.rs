@@ -3,7 +3,7 @@
 //! The prefix lets secret scanners know it, the id finds its record, the secret has 256 random bits, and
 //! the checksum (CRC-32 of everything before it) tells a typo from a guess without asking the store.
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 use zeroize::Zeroizing;
 
 use super::auth::Secret;
@@ -36,6 +36,20 @@ pub struct NewKey<'a> {
     /// For how many days it is valid.
     pub days: u32,
 }
+
+const NAME_LENGTH_MAX: usize = 64;
+
+/// Whether a text may be the name of a key: what can stand in a log and on a terminal as it is.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=NAME_LENGTH_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// What is expected of a name.
+pub const NAME_EXPECTED: &str = "expected 1 to 64 of A-Z a-z 0-9 . _ -";
 
 /// Makes a key: its text, to be shown once, and its record, which holds only a hash.
 ///
@@ -92,12 +106,7 @@ pub fn token() -> Result<Secret, NoRandom> {
 /// What is stored of a secret.
 #[must_use]
 pub fn sha256(secret: &str) -> [u8; 32] {
-    let mut hash = [0u8; 32];
-    let full = digest::digest(&digest::SHA256, secret.as_bytes());
-    for (to, from) in hash.iter_mut().zip(full.as_ref()) {
-        *to = *from;
-    }
-    hash
+    crate::model::sha256(secret.as_bytes())
 }
 
 /// The first eight digits of a hash.

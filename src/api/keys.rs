@@ -39,7 +39,6 @@ pub(super) fn register(routes: &mut Routes) {
 }
 
 /// Longest name of a key.
-const NAME_LENGTH_MAX: usize = 64;
 const OVERLAP_HOURS_MAX: u32 = 24 * 7;
 const HOUR_NS: i64 = 3_600_000_000_000;
 
@@ -125,14 +124,6 @@ struct KeyMade {
     key: String,
 }
 
-/// Whether a text may be the name of a key or source.
-pub(super) fn is_name(text: &str) -> bool {
-    (1..=NAME_LENGTH_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
 fn make(state: &State, new: &NewKey<'_>) -> Result<KeyMade, Error> {
     let (text, record) = key::mint(new)?;
     state.store.add_api_key(&record)?;
@@ -157,9 +148,8 @@ async fn create(
     caller: Authorized,
     Json(mut input): Json<KeyInput>,
 ) -> Result<(StatusCode, Answer<KeyMade>), Error> {
-    if !is_name(&input.name) {
-        let expected = "expected 1 to 64 of A-Z a-z 0-9 . _ -";
-        return Err(Error::input("/name", "invalid_value", expected));
+    if !key::is_name(&input.name) {
+        return Err(Error::input("/name", "invalid_value", key::NAME_EXPECTED));
     }
     if state.clean(&input.name) != input.name {
         let expected = "expected a name, not a secret";

@@ -6,7 +6,7 @@
 pub mod auth;
 mod error;
 mod gate;
-mod input;
+pub(crate) mod input;
 pub mod key;
 mod openapi;
 pub mod rate;

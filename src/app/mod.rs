@@ -1,6 +1,7 @@
 //! Wiring: build in floor order, run, drain in reverse. The file is the architecture.
 
 mod keeper;
+mod keys;
 mod pace;
 mod problems;
 mod reload;
@@ -46,6 +47,9 @@ pub enum Error {
     /// The key of redaction tags.
     #[error("redaction key: {0}")]
     Key(#[from] redact::KeyError),
+    /// A key file is gone from beside the data that needs it.
+    #[error("{0}")]
+    KeyLost(String),
     /// The log.
     #[error("log: {0}")]
     Log(#[from] wal::Error),
@@ -83,7 +87,7 @@ impl Error {
         match self {
             Self::DataDir(..) | Self::Enrich(_) => true,
             Self::Key(KeyError::Exposed { .. } | KeyError::Malformed) => true,
-            Self::Detect(detect::Error::RulesDir(_)) => true,
+            Self::Detect(detect::Error::RulesDir(..)) => true,
             Self::Serve(error) => !matches!(error, api::serve::Error::Bind { .. }),
             _ => false,
         }
@@ -128,6 +132,9 @@ impl App {
         let listener = api::serve::Listener::bind(config.server.clone()).await?;
         private_dir(&config.data_dir)
             .map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
+        if let Some(what) = keys::lost(&config.data_dir).next() {
+            return Err(Error::KeyLost(what));
+        }
         let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
         let redactor =
             Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));

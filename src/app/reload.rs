@@ -47,7 +47,7 @@ impl App {
     }
 
     async fn take_over(&self, config: &Config) -> Result<(), Vec<String>> {
-        let mut refused = problems(config);
+        let mut refused: Vec<String> = problems(config).iter().map(Problem::to_string).collect();
         let (rules, options) = (self.rules.clone(), config.detect.clone());
         let prepared = self.tasks.blocking(move || rules.prepare(&options)).await;
         let rules = match prepared {

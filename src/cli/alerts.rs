@@ -47,6 +47,9 @@ pub(super) struct List {
 pub(super) struct One {
     /// Id of the alert.
     id: String,
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
     #[command(flatten)]
     server: Server,
 }
@@ -59,6 +62,9 @@ pub(super) struct Ack {
     /// Who takes it; the key's name without it.
     #[arg(long)]
     assignee: Option<String>,
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
     #[command(flatten)]
     server: Server,
 }
@@ -74,6 +80,9 @@ pub(super) struct Close {
     /// Why, in words.
     #[arg(long, default_value = "")]
     comment: String,
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
     #[command(flatten)]
     server: Server,
 }
@@ -85,6 +94,9 @@ pub(super) struct Note {
     id: String,
     /// The note.
     text: String,
+    /// Form of the output.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
     #[command(flatten)]
     server: Server,
 }
@@ -105,7 +117,7 @@ pub(super) async fn run(alerts: Alerts) -> anyhow::Result<Exit> {
         Alerts::Show(one) => show(one).await,
         Alerts::Ack(ack) => {
             act(
-                &ack.server,
+                (&ack.server, ack.output),
                 &ack.id,
                 "ack",
                 ack.assignee
@@ -115,16 +127,22 @@ pub(super) async fn run(alerts: Alerts) -> anyhow::Result<Exit> {
         }
         Alerts::Close(close) => {
             act(
-                &close.server,
+                (&close.server, close.output),
                 &close.id,
                 "close",
                 json!({"reason": close.reason, "comment": close.comment}),
             )
             .await
         }
-        Alerts::Reopen(one) => act(&one.server, &one.id, "reopen", json!({})).await,
+        Alerts::Reopen(one) => act((&one.server, one.output), &one.id, "reopen", json!({})).await,
         Alerts::Note(note) => {
-            act(&note.server, &note.id, "notes", json!({"text": note.text})).await
+            act(
+                (&note.server, note.output),
+                &note.id,
+                "notes",
+                json!({"text": note.text}),
+            )
+            .await
         }
     }
 }
@@ -165,21 +183,29 @@ async fn show(one: One) -> anyhow::Result<Exit> {
         Ok(history) => history.get("data").cloned().unwrap_or(Value::Null),
         Err(exit) => return Ok(exit),
     };
-    output::emit(&format!(
-        "{}\n",
-        serde_json::to_string_pretty(&json!({"alert": alert, "history": history}))?
-    ))?;
+    match one.output {
+        // An alert has too many members for a row, so its own form is the document.
+        None | Some(Output::Json) => {
+            output::document(&json!({"alert": alert, "history": history}))?;
+        }
+        Some(other) => output::rows(&[alert], COLUMNS, other)?,
+    }
     Ok(Exit::Ok)
 }
 
-async fn act(server: &Server, id: &str, action: &str, body: Value) -> anyhow::Result<Exit> {
+async fn act(
+    (server, chosen): (&Server, Option<Output>),
+    id: &str,
+    action: &str,
+    body: Value,
+) -> anyhow::Result<Exit> {
     let client = Client::new(server)?;
     match client
         .post(&format!("/api/v1/alerts/{}/{action}", segment(id)), &body)
         .await?
     {
         Ok(alert) => {
-            output::rows(&[alert], COLUMNS, Output::or_default(None))?;
+            output::rows(&[alert], COLUMNS, Output::or_default(chosen))?;
             Ok(Exit::Ok)
         }
         Err(exit) => Ok(exit),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Exit, output};
-use crate::config::Config;
+use crate::config::{self, Config, Problem};
 use crate::detect;
 
 /// Checks the configuration without starting anything. Example: wardline check --config wardline.toml
@@ -21,22 +21,25 @@ pub(super) struct Check {
 }
 
 pub(super) fn run(check: &Check) -> anyhow::Result<Exit> {
-    let mut problems: Vec<String> = Vec::new();
-    match Config::load(check.config.as_deref(), std::env::vars()) {
-        Ok(mut config) => {
-            if let Some(dir) = &check.data_dir {
-                config.data_dir.clone_from(dir);
-            }
-            problems.extend(crate::app::problems(&config));
-            match detect::RulesHandle::load(&config.detect, Arc::default()) {
-                Ok(rules) => problems.extend(rules.errors().iter().map(|problem| {
-                    format!("{}:{}: {}", problem.file, problem.line, problem.message)
-                })),
-                Err(error) => problems.push(error.to_string()),
-            }
-        }
-        Err(found) => problems.extend(found.iter().map(ToString::to_string)),
+    let file = check.config.as_deref();
+    // What cannot be read counts as its default here, so that it does not hide the rest.
+    let (mut config, mut problems) = Config::read(file, std::env::vars());
+    if let Some(dir) = &check.data_dir {
+        config.data_dir.clone_from(dir);
     }
+    let found = crate::app::problems(&config).into_iter();
+    problems.extend(found.map(|problem| problem.located(file)));
+    match detect::RulesHandle::load(&config.detect, Arc::default()) {
+        Ok(rules) => problems.extend(rules.errors().iter().map(|problem| Problem {
+            place: problem.file.clone(),
+            line: usize::try_from(problem.line).ok(),
+            what: problem.message.clone(),
+        })),
+        Err(error) => {
+            problems.push(Problem::of("detect.rules_dir", error.to_string()).located(file));
+        }
+    }
+    config::sort(&mut problems);
     for problem in &problems {
         output::tell(&format!("error: {problem}"));
     }

@@ -61,6 +61,15 @@ impl Client {
         Ok(self.answer(response))
     }
 
+    /// `GET path`; `None` where there is nothing of that name.
+    pub(super) async fn find(&self, path: &str) -> anyhow::Result<Result<Option<Value>, Exit>> {
+        let response = self.call("GET", path, "application/json", Vec::new()).await;
+        if matches!(&response, Ok(answer) if answer.status == 404) {
+            return Ok(Ok(None));
+        }
+        Ok(self.answer(response).map(Some))
+    }
+
     /// `POST path` with a JSON body.
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
         self.send(path, "application/json", body.to_string().into_bytes())
@@ -165,6 +174,9 @@ fn refusal(status: u16, problem: &Value) -> Exit {
         "error: the server answered {status}: {}",
         super::terminal::escape(&said.join(": "))
     ));
+    for fault in faults(problem) {
+        output::tell(&format!("  {}", super::terminal::escape(&fault)));
+    }
     match status {
         401 => output::tell(
             "  give a valid key with --key-file FILE (make one with: wardline key create)",
@@ -177,6 +189,33 @@ fn refusal(status: u16, problem: &Value) -> Exit {
         401 | 403 => Exit::Refused,
         _ => Exit::Failed,
     }
+}
+
+/// Each place the server finds fault with, and what would fit there.
+fn faults(problem: &Value) -> Vec<String> {
+    let errors = problem.get("errors").and_then(Value::as_array);
+    let text = |fault: &Value, name: &str| {
+        let text = fault.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    errors
+        .into_iter()
+        .flatten()
+        .map(|fault| {
+            [
+                text(fault, "pointer"),
+                text(fault, "code").replace('_', " "),
+                text(fault, "detail"),
+            ]
+        })
+        .map(|parts| {
+            parts
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(": ")
+        })
+        .collect()
 }
 
 fn read_key(server: &Server) -> anyhow::Result<Zeroizing<String>> {
@@ -213,6 +252,22 @@ pub(super) fn segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_faults_are_told() {
+        let problem = serde_json::json!({"title": "x", "errors": [
+            {"pointer": "/from", "code": "invalid_value", "detail": "expected RFC 3339"},
+            {"pointer": "", "code": "missing_field", "detail": "name"},
+        ]});
+        assert_eq!(
+            faults(&problem),
+            [
+                "/from: invalid value: expected RFC 3339",
+                "missing field: name"
+            ]
+        );
+        assert!(faults(&Value::Null).is_empty());
+    }
 
     #[test]
     fn segments_are_escaped() {

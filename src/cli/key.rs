@@ -110,6 +110,10 @@ fn create_local(create: &Create, dir: &std::path::Path) -> anyhow::Result<Exit> 
             return Ok(Exit::Usage);
         }
     };
+    if !format::is_name(&create.name) {
+        output::tell(&format!("error: --name: {}", format::NAME_EXPECTED));
+        return Ok(Exit::Usage);
+    }
     let clock = Clock::System;
     let new = format::NewKey {
         name: &create.name,

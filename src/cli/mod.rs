@@ -89,8 +89,33 @@ enum Command {
 }
 
 /// Runs the command the arguments name.
+///
+/// # Errors
+/// What the command could not do, each cause told once.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    match cli.command {
+    run_command(cli.command).await.map_err(told_once)
+}
+
+/// Many errors tell their cause in their own text, and again as their source.
+fn told_once(error: anyhow::Error) -> anyhow::Error {
+    let mut told: Vec<String> = Vec::new();
+    let mut is_doubled = false;
+    for cause in error.chain().map(ToString::to_string) {
+        if told.last().is_some_and(|last| last.ends_with(&cause)) {
+            is_doubled = true;
+        } else {
+            told.push(cause);
+        }
+    }
+    if is_doubled {
+        anyhow::Error::msg(told.join(": "))
+    } else {
+        error
+    }
+}
+
+async fn run_command(command: Command) -> anyhow::Result<Exit> {
+    match command {
         Command::Serve(command) => serve::run(command).await,
         Command::Demo(command) => demo::run(command).await,
         Command::Check(command) => check::run(&command),
@@ -103,5 +128,37 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Bench(command) => bench::run(command).await,
         Command::Health(command) => version::health(command).await,
         Command::Version(command) => version::run(&command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let check = |error: anyhow::Error, expected: &str| {
+            assert_eq!(format!("{:#}", told_once(error)), expected);
+        };
+        let locked = "data directory is in use by another process";
+        check(
+            crate::app::Error::from(crate::wal::Error::Locked).into(),
+            &format!("log: {locked}"),
+        );
+        let io = || std::io::Error::other("disk is gone");
+        check(
+            crate::app::Error::from(crate::store::Error::from(io())).into(),
+            "state: state file i/o: disk is gone",
+        );
+        check(
+            anyhow::Error::from(crate::wal::Error::from(io())),
+            "log file could not be used: disk is gone",
+        );
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert!(
+            told_once(broken.into())
+                .downcast_ref::<std::io::Error>()
+                .is_some()
+        );
     }
 }

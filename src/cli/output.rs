@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::terminal::escape;
+use super::terminal::{escape, escape_json};
 
 /// A form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,17 +57,52 @@ fn cell(row: &Value, column: &str) -> String {
     }
 }
 
+/// A JSON document. On a terminal nothing in it acts; in a pipe it is as it came.
+pub(super) fn document(value: &Value) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    emit(&format!(
+        "{}\n",
+        safe(&text, std::io::stdout().is_terminal())
+    ))
+}
+
+fn safe(text: &str, is_terminal: bool) -> std::borrow::Cow<'_, str> {
+    if is_terminal {
+        escape_json(text)
+    } else {
+        text.into()
+    }
+}
+
 /// Rows in the form asked for, with these columns where the form has columns.
 pub(super) fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::Result<()> {
+    emit(&written(
+        rows,
+        columns,
+        output,
+        std::io::stdout().is_terminal(),
+    )?)
+}
+
+/// The text of rows. What comes out raw is what was asked for; everything else does not act on a terminal.
+fn written(
+    rows: &[Value],
+    columns: &[&str],
+    output: Output,
+    is_terminal: bool,
+) -> anyhow::Result<String> {
     let mut text = String::new();
     match output {
         Output::Json => {
-            text = serde_json::to_string_pretty(rows)?;
+            text = safe(&serde_json::to_string_pretty(rows)?, is_terminal).into_owned();
             text.push('\n');
         }
         Output::Ndjson | Output::Raw => {
             for row in rows {
-                text.push_str(&row.to_string());
+                text.push_str(&safe(
+                    &row.to_string(),
+                    is_terminal && output != Output::Raw,
+                ));
                 text.push('\n');
             }
         }
@@ -77,7 +112,14 @@ pub(super) fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::
             for row in rows {
                 let cells: Vec<String> = columns
                     .iter()
-                    .map(|column| csv(&cell(row, column)))
+                    .map(|column| cell(row, column))
+                    .map(|cell| {
+                        csv(&if is_terminal {
+                            escape(&cell)
+                        } else {
+                            cell.as_str().into()
+                        })
+                    })
                     .collect();
                 text.push_str(&cells.join(","));
                 text.push('\n');
@@ -85,7 +127,7 @@ pub(super) fn rows(rows: &[Value], columns: &[&str], output: Output) -> anyhow::
         }
         Output::Table => table(rows, columns, &mut text),
     }
-    emit(&text)
+    Ok(text)
 }
 
 /// A CSV cell: quoted where needed, and never read as a formula by a spreadsheet.
@@ -163,6 +205,21 @@ mod tests {
         assert_eq!(csv("=1+1"), "'=1+1");
         assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(csv("plain"), "plain");
+    }
+
+    #[test]
+    fn nothing_acts_on_a_terminal_whatever_the_form() {
+        let rows = [serde_json::json!({"a": "x\u{1b}[2J\u{202e}y", "b": "\n"})];
+        let acts = |text: &str| {
+            text.chars()
+                .any(|c| c != '\n' && crate::model::is_hostile(c))
+        };
+        for output in [Output::Table, Output::Json, Output::Ndjson, Output::Csv] {
+            let text = written(&rows, &["a", "b"], output, true).unwrap();
+            assert!(!acts(&text), "{text}");
+        }
+        assert!(acts(&written(&rows, &["a"], Output::Raw, true).unwrap()));
+        assert!(acts(&written(&rows, &["a"], Output::Csv, false).unwrap()));
     }
 
     #[test]

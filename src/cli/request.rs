@@ -24,10 +24,14 @@ pub(super) struct Request {
 pub(super) async fn run(request: Request) -> anyhow::Result<Exit> {
     let client = Client::new(&request.server)?;
     let story = match client
-        .get(&format!("/api/v1/requests/{}", segment(&request.id)))
+        .find(&format!("/api/v1/requests/{}", segment(&request.id)))
         .await?
     {
-        Ok(story) => story,
+        Ok(Some(story)) => story,
+        Ok(None) => {
+            output::tell(&format!("no event carries the id {}", escape(&request.id)));
+            return Ok(Exit::Failed);
+        }
         Err(exit) => return Ok(exit),
     };
     let events = story
@@ -37,7 +41,7 @@ pub(super) async fn run(request: Request) -> anyhow::Result<Exit> {
         .unwrap_or_default();
     match Output::or_default(request.output) {
         _ if request.md => output::emit(&markdown(&story, &events))?,
-        Output::Json => output::emit(&format!("{}\n", serde_json::to_string_pretty(&story)?))?,
+        Output::Json => output::document(&story)?,
         Output::Table => output::emit(&timeline(&story, &events))?,
         other => output::rows(&events, super::search::COLUMNS, other)?,
     }
@@ -52,7 +56,7 @@ fn text(event: &Value, name: &str) -> String {
     match event.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => escape(text).into_owned(),
-        Some(other) => other.to_string(),
+        Some(other) => escape(&other.to_string()).into_owned(),
     }
 }
 

@@ -20,9 +20,10 @@ pub(super) struct Search {
     /// From this moment: RFC 3339 or now-2h.
     #[arg(long)]
     from: Option<String>,
-    /// Until this moment: RFC 3339 or now.
-    #[arg(long, default_value = "now")]
-    to: String,
+    /// Until this moment: RFC 3339 or now. Without it there is no end, so that events of clocks that are ahead
+    /// are found too.
+    #[arg(long)]
+    to: Option<String>,
     /// At most so many events.
     #[arg(long, default_value_t = 100)]
     limit: u64,

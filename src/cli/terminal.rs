@@ -3,46 +3,46 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Control, bidirectional and zero-width characters as visible escapes (`\u{202e}`), the rest as it is.
+pub(super) use crate::model::visible as escape;
+
+/// The same for a JSON text, which stays JSON with the same meaning: `\u202e` for what would act.
 #[must_use]
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
+    let is_hostile = |c: char| c != '\n' && crate::model::is_hostile(c);
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match c {
-            '\n' => safe.push_str("\\n"),
-            '\r' => safe.push_str("\\r"),
-            '\t' => safe.push_str("\\t"),
-            c if is_hostile(c) => {
-                let written = write!(safe, "\\u{{{:x}}}", u32::from(c));
+        if is_hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let written = write!(safe, "\\u{unit:04x}");
                 debug_assert!(written.is_ok(), "writing to a string cannot fail");
             }
-            c => safe.push(c),
+        } else {
+            safe.push(c);
         }
     }
     Cow::Owned(safe)
-}
-
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(input: &str, expected: &str) {
-        assert_eq!(escape(input), expected);
-    }
-
     #[test]
-    fn hostile_characters_become_visible() {
-        check("plain ünïcode 日本", "plain ünïcode 日本");
-        check("\u{1b}[31mred\u{7}", "\\u{1b}[31mred\\u{7}");
-        check("a\u{202e}b\u{200b}c", "a\\u{202e}b\\u{200b}c");
-        check("two\nlines", "two\\nlines");
+    fn json_keeps_its_meaning() {
+        let value = serde_json::json!({"a": "x\u{202e}y\u{9b}\u{e0041}\u{1b}", "b": "日本"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let safe = escape_json(&text);
+        assert!(
+            safe.contains("x\\u202ey\\u009b\\udb40\\udc41\\u001b"),
+            "{safe}"
+        );
+        assert!(safe.contains("日本"));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&safe).unwrap(),
+            value
+        );
     }
 }

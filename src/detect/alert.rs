@@ -2,7 +2,9 @@
 
 use wardline_detections::{Finding, Kind, Level, RuleInfo, Term};
 
-use crate::model::{Entity, Event, Field, Offset, RuleRef, SampleEvent, Severity, Timestamp};
+use crate::model::{
+    Entity, Event, Field, Offset, RuleRef, SampleEvent, Severity, Timestamp, visible,
+};
 use crate::redact::CleanEvent;
 use crate::store::AlertChange;
 
@@ -249,10 +251,10 @@ fn line(event: &Event<'_>) -> String {
     parts.join(" ")
 }
 
-/// A value short enough for a sentence, without control characters.
+/// A value short enough for a sentence, with nothing in it that changes how the sentence looks.
 fn shown(value: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut text: String = value.chars().take(SHOWN_MAX).map(clean).collect();
+    let short: String = value.chars().take(SHOWN_MAX).collect();
+    let mut text = visible(&short).into_owned();
     if value.chars().nth(SHOWN_MAX).is_some() {
         text.push('…');
     }
@@ -310,10 +312,10 @@ mod tests {
         it.group = vec![("user.id".into(), "u\n7".into())];
         it.subject = Some(("client.geo.country_iso_code".into(), "KP".into()));
         it.value = 2;
-        assert_eq!(title(&it), "Burst: u\u{fffd}7, KP");
+        assert_eq!(title(&it), "Burst: u\\n7, KP");
         assert_eq!(
             summary(&it),
-            "user.id u\u{fffd}7: first event with client.geo.country_iso_code KP; 2 others known."
+            "user.id u\\n7: first event with client.geo.country_iso_code KP; 2 others known."
         );
         assert_eq!(span(90_000), "90 seconds");
         assert_eq!(span(3_600_000), "1 hour");

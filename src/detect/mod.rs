@@ -76,8 +76,8 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory of rules cannot be read.
-    #[error("rules directory cannot be read: {0}")]
-    RulesDir(std::io::ErrorKind),
+    #[error("rules directory {path} cannot be read: {kind}", path = .0.display(), kind = .1)]
+    RulesDir(std::path::PathBuf, std::io::ErrorKind),
     /// A reload found bad rules; the rules in use stay.
     #[error("{0} rules refused, the rules in use stay")]
     Refused(usize),

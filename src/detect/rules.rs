@@ -213,7 +213,7 @@ pub fn rule_files(options: &Options) -> Result<(Vec<RuleFile>, Vec<RuleProblem>)
     let mut problems = Vec::new();
     if let Some(dir) = &options.rules_dir {
         let mut paths = Vec::new();
-        walk(dir, &mut paths).map_err(|e| Error::RulesDir(e.kind()))?;
+        walk(dir, &mut paths).map_err(|e| Error::RulesDir(dir.clone(), e.kind()))?;
         paths.sort();
         if paths.len() > options.rule_files_max {
             let message = format!("more than {} files", options.rule_files_max);

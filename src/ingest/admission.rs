@@ -51,6 +51,8 @@ pub(super) enum Refusal {
     },
     /// Damaged or cut short.
     Corrupt(&'static str),
+    /// Compressed more than once.
+    Nested,
     /// Did not arrive whole or in time.
     Incomplete,
     /// No room within the time a request waits.
@@ -132,7 +134,13 @@ impl Admission {
         if length.is_some_and(|length| length > sent_max) {
             return Err(too_large(sent_max));
         }
-        let expected = length.unwrap_or(0);
+        let refusal = |failure| match failure {
+            Failure::TooLarge => too_large(bytes_max),
+            Failure::Corrupt(what) => Refusal::Corrupt(what),
+            Failure::Nested => Refusal::Nested,
+        };
+        // Compressed bytes are not kept, so more than the cap is never held.
+        let expected = length.unwrap_or(0).min(bytes_max);
         let mut room = self.room();
         room.grow_to(expected).await?;
         let mut inflate = Inflate::new(declared, expected, bytes_max);
@@ -143,19 +151,15 @@ impl Admission {
                 return Err(too_large(sent_max));
             }
             for piece in chunk.chunks(PIECE) {
-                inflate.push(piece).map_err(|failure| match failure {
-                    Failure::TooLarge => too_large(bytes_max),
-                    Failure::Corrupt(what) => Refusal::Corrupt(what),
-                })?;
+                inflate.push(piece).map_err(refusal)?;
                 if inflate.held() > room.bytes {
-                    room.grow_to(inflate.held().saturating_add(STEP)).await?;
+                    // A body that asked for more than all the room would be told to come again for ever.
+                    let wanted = inflate.held().saturating_add(STEP).min(bytes_max);
+                    room.grow_to(wanted.max(inflate.held())).await?;
                 }
             }
         }
-        let bytes = inflate.finish().map_err(|failure| match failure {
-            Failure::TooLarge => too_large(bytes_max),
-            Failure::Corrupt(what) => Refusal::Corrupt(what),
-        })?;
+        let bytes = inflate.finish().map_err(refusal)?;
         Ok(Received { bytes, room })
     }
 
@@ -183,7 +187,7 @@ impl Admission {
     }
 }
 
-/// All the room there is: memory grows by doubling, so one largest body can need twice its size.
+/// All the room there is: while memory grows it is copied, so one largest body can need twice its size.
 fn units(options: &Options) -> usize {
     let least = options.inflated_bytes_max.saturating_mul(2);
     let units = options.held_bytes_max.max(least) / UNIT;

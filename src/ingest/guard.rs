@@ -13,6 +13,8 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 24;
 /// Output of zstd is taken in pieces of this size.
 const PIECE: usize = 64 * 1024;
 const MAGIC_BYTES: usize = 4;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// What a body is declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +26,26 @@ pub(super) enum Declared {
 }
 
 impl Declared {
-    /// Reads a `Content-Encoding`; `None` where it names one that is not known.
+    /// Reads a `Content-Encoding`; `None` where it names one that is not known, or several layers.
     #[must_use]
     pub(super) fn from_header(text: &str) -> Option<Self> {
-        let mut declared = Self::Plain;
+        let mut names = Vec::new();
         for name in text.split(',') {
-            match name.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => {}
-                "gzip" | "x-gzip" | "zstd" | "deflate" => declared = Self::Compressed,
+            let name = name.trim().to_ascii_lowercase();
+            match name.as_str() {
+                "" | "identity" => continue,
+                "gzip" | "x-gzip" | "zstd" | "deflate" => {}
                 _ => return None,
             }
+            names.push(name);
         }
-        Some(declared)
+        match names.as_slice() {
+            [] => Some(Self::Plain),
+            [_one] => Some(Self::Compressed),
+            // What some clients send that pack once and mean "one of these".
+            [first, second] if first == "gzip" && second == "deflate" => Some(Self::Compressed),
+            _ => None,
+        }
     }
 }
 
@@ -46,6 +56,8 @@ pub(super) enum Failure {
     TooLarge,
     /// Damaged or cut short; the text says which.
     Corrupt(&'static str),
+    /// What was unpacked is compressed itself.
+    Nested,
 }
 
 /// A body on its way in.
@@ -153,8 +165,8 @@ impl Inflate {
         };
         let is_compressed = self.declared == Declared::Compressed;
         self.coding = match head.as_slice() {
-            [0x1f, 0x8b, ..] => Coding::Gzip(Box::new(MultiGzDecoder::new(sink))),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Coding::Zstd(Box::new(Zstd::new(sink)?)),
+            head if head.starts_with(GZIP) => Coding::Gzip(Box::new(MultiGzDecoder::new(sink))),
+            head if head.starts_with(ZSTD) => Coding::Zstd(Box::new(Zstd::new(sink)?)),
             [a, b, ..] if is_compressed && is_zlib(*a, *b) => {
                 Coding::Zlib(Box::new(ZlibDecoder::new(sink)))
             }
@@ -168,7 +180,8 @@ impl Inflate {
     /// The whole body.
     ///
     /// # Errors
-    /// [`Failure::Corrupt`] where the compressed body stops in its middle.
+    /// [`Failure::Corrupt`] where the compressed body stops in its middle, [`Failure::Nested`] where it is
+    /// compressed more than once.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, Failure> {
         if matches!(self.coding, Coding::Open(..)) {
             self.decide()?;
@@ -185,15 +198,19 @@ impl Inflate {
         };
         ended.map_err(|_error| self.failure(CUT))?;
         let sink = match self.coding {
-            Coding::Open(_, sink) | Coding::Plain(sink) => Ok(sink),
+            Coding::Open(_, sink) | Coding::Plain(sink) => return Ok(sink.bytes),
             Coding::Gzip(decoder) => decoder.finish(),
             Coding::Zlib(decoder) => decoder.finish(),
             Coding::Deflate(decoder) => decoder.finish(),
             Coding::Zstd(decoder) => Ok(decoder.sink),
             Coding::Spent => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        sink.map(|sink| sink.bytes)
-            .map_err(|_error| Failure::Corrupt(CUT))
+        let bytes = sink.map_err(|_error| Failure::Corrupt(CUT))?.bytes;
+        // Packed twice: taken as it is, it would be one event of noise, and its sender none the wiser.
+        if bytes.starts_with(GZIP) || bytes.starts_with(ZSTD) {
+            return Err(Failure::Nested);
+        }
+        Ok(bytes)
     }
 }
 
@@ -216,6 +233,14 @@ impl Write for Capped {
         if piece.len() > self.bytes_max.saturating_sub(self.bytes.len()) {
             self.is_over = true;
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let wanted = self.bytes.len().saturating_add(piece.len());
+        if wanted > self.bytes.capacity() {
+            // Doubling, but never beyond the cap: the room of all bodies is counted by it.
+            let capacity = wanted.max(self.bytes.capacity().saturating_mul(2));
+            let capacity = capacity.min(self.bytes_max);
+            self.bytes
+                .reserve_exact(capacity.saturating_sub(self.bytes.len()));
         }
         self.bytes.extend_from_slice(piece);
         Ok(piece.len())
@@ -366,6 +391,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_packed_twice_is_refused() {
+        let text = sample();
+        for inner in [gzip(&text), zstd(&text)] {
+            for body in [gzip(&inner), zlib(&inner), zstd(&inner)] {
+                let refused = read(Declared::Compressed, &body, 512, MAX);
+                assert_eq!(refused, Err(Failure::Nested));
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_memory_is_held_than_the_cap() {
+        for piece in [1000, 5000, 8192] {
+            let mut inflate = Inflate::new(Declared::Plain, 0, MAX);
+            let refused = (0..).find_map(|_| inflate.push(&vec![b'a'; piece]).err());
+            assert_eq!(refused, Some(Failure::TooLarge));
+            let mut inflate = Inflate::new(Declared::Plain, 0, MAX);
+            for _ in 0..MAX / piece {
+                inflate.push(&vec![b'a'; piece]).unwrap();
+                assert!(inflate.held() <= MAX, "{}", inflate.held());
+            }
+        }
+    }
+
+    #[test]
     fn a_bomb_is_stopped_at_the_cap() {
         let zeros = vec![0u8; 64 << 20];
         for body in [gzip(&zeros), zstd(&zeros)] {
@@ -404,7 +454,9 @@ mod tests {
             Some(Declared::Compressed)
         );
         assert_eq!(Declared::from_header("identity"), Some(Declared::Plain));
-        assert_eq!(Declared::from_header("br"), None);
+        for odd in ["br", "gzip, gzip", "gzip,zstd", "deflate, gzip", "gzip, br"] {
+            assert_eq!(Declared::from_header(odd), None, "{odd}");
+        }
     }
 
     proptest! {

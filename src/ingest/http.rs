@@ -166,6 +166,7 @@ impl Door {
                 bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
             },
             Refusal::Corrupt(what) => Error::BodyCorrupt(what),
+            Refusal::Nested => Error::EncodingUnsupported,
             Refusal::Incomplete => Error::BodyIncomplete,
             Refusal::Busy => Error::Busy { retry_after_s: 2 },
         }
@@ -222,14 +223,13 @@ fn source(given: Option<&str>, key: &str) -> Result<Arc<str>, Error> {
 }
 
 fn declared(headers: &HeaderMap) -> Result<Declared, Error> {
-    let mut declared = Declared::Plain;
-    for value in headers.get_all(header::CONTENT_ENCODING) {
-        let text = value.to_str().unwrap_or("?");
-        if Declared::from_header(text).ok_or(Error::EncodingUnsupported)? == Declared::Compressed {
-            declared = Declared::Compressed;
-        }
-    }
-    Ok(declared)
+    // Several headers mean what one with commas does (RFC 9110 §5.3).
+    let values: Vec<&str> = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .map(|value| value.to_str().unwrap_or("?"))
+        .collect();
+    Declared::from_header(&values.join(",")).ok_or(Error::EncodingUnsupported)
 }
 
 fn length(headers: &HeaderMap) -> Option<usize> {

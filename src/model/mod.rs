@@ -1,18 +1,24 @@
 //! The vocabulary: events, alerts and the ids that tie them together.
 
 mod alert;
+mod digest;
 mod event;
 mod field;
 mod id;
+mod network;
+mod visible;
 
 pub use alert::{
     Alert, AlertId, Assignee, AttackTag, Entity, Resolution, ResolutionReason, RuleRef,
     SampleEvent, Severity, Status,
 };
+pub use digest::sha256;
 pub use event::{Event, FieldName, text_of};
 pub use field::{Field, Kind};
 pub(crate) use id::trace_and_span;
 pub use id::{ID_BYTES_MAX, each_id_form, id_forms, is_uuid};
+pub use network::Cidr;
+pub use visible::{is_hostile, visible};
 pub use wardline_parsers::Value;
 
 use serde::{Deserialize, Serialize};

@@ -4,57 +4,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::Deserialize;
+use crate::model::Cidr;
 
-/// A network: an address and how many of its leading bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Cidr {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl TryFrom<String> for Cidr {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("{text:?} is not a network such as 10.0.0.0/8"))
-    }
-}
-
-impl Cidr {
-    /// From `10.0.0.0/8`, `fd00::/8`, or one address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(width);
-        (bits <= width).then_some(Self { address, bits })
-    }
-
-    /// Whether the address lies in the network. An IPv4 address never lies in an IPv6 network.
-    #[must_use]
-    pub fn holds(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => v4_in(address, network, self.bits),
-            (IpAddr::V6(network), IpAddr::V6(address)) => v6_in(address, network, self.bits),
-            _ => false,
-        }
-    }
-}
-
-fn v4_in(address: Ipv4Addr, network: Ipv4Addr, bits: u8) -> bool {
-    let differing = address.to_bits() ^ network.to_bits();
-    differing.leading_zeros() >= u32::from(bits)
-}
-
-fn v6_in(address: Ipv6Addr, network: Ipv6Addr, bits: u8) -> bool {
-    let differing = address.to_bits() ^ network.to_bits();
-    differing.leading_zeros() >= u32::from(bits)
+/// Whether an address lies in a network of the tables below.
+fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    Cidr::new(network, bits).is_some_and(|network| network.holds(address))
 }
 
 const V4_FORBIDDEN: [([u8; 4], u8); 15] = [
@@ -100,7 +54,8 @@ pub fn may_reach(address: IpAddr, allowed: &[Cidr]) -> bool {
         IpAddr::V6(address) => match embedded_v4(address) {
             Some(inner) => is_public_v4(inner),
             None => V6_FORBIDDEN.iter().all(|([a, b, c], bits)| {
-                !v6_in(address, Ipv6Addr::new(*a, *b, *c, 0, 0, 0, 0, 0), *bits)
+                let network = Ipv6Addr::new(*a, *b, *c, 0, 0, 0, 0, 0);
+                !is_in(address.into(), network.into(), *bits)
             }),
         },
     }
@@ -109,7 +64,7 @@ pub fn may_reach(address: IpAddr, allowed: &[Cidr]) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     V4_FORBIDDEN
         .iter()
-        .all(|(network, bits)| !v4_in(address, Ipv4Addr::from(*network), *bits))
+        .all(|(network, bits)| !is_in(address.into(), Ipv4Addr::from(*network).into(), *bits))
 }
 
 /// The IPv4 address that a packet to this IPv6 address ends up at: IPv4-compatible (which holds `::` and `::1`),
@@ -168,25 +123,5 @@ mod tests {
         let may = |text: &str| may_reach(text.parse().unwrap(), &allowed);
         assert!(may("10.1.2.3") && may("::ffff:10.1.2.3") && may("::1"));
         assert!(!may("10.2.0.1") && !may("127.0.0.1"));
-    }
-
-    #[test]
-    fn networks_read_strictly() {
-        for bad in [
-            "",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0/8",
-            "10.0.0.0/-1",
-            "host/8",
-            "10.0.0.0/",
-        ] {
-            assert_eq!(Cidr::parse(bad), None, "{bad}");
-        }
-        assert!(
-            Cidr::parse("0.0.0.0/0")
-                .unwrap()
-                .holds("8.8.8.8".parse().unwrap())
-        );
     }
 }

@@ -12,8 +12,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use super::Options;
-use super::address::{Cidr, may_reach};
+use super::address::may_reach;
 use crate::clock::Stopwatch;
+use crate::model::Cidr;
 
 const URL_BYTES_MAX: usize = 2_048;
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);

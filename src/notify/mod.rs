@@ -15,7 +15,9 @@ mod worker;
 
 use serde::Deserialize;
 
-pub use address::{Cidr, may_reach};
+use crate::model::Cidr;
+
+pub use address::may_reach;
 pub use egress::{Answer, ApiAnswer, ApiClient, Egress, Failure, Post};
 pub use retry::{Decision, Outcome, decide, retry_after};
 pub use sign::{Refused, TOLERANCE_S, sign, timestamp, verify};

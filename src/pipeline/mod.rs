@@ -20,7 +20,7 @@ use crate::model::{Offset, Timestamp};
 
 pub use enrich::{Enricher, Error as EnrichError, Options as EnrichOptions};
 pub use intake::Intake;
-pub use normalize::{Cidr, Options as NormalizeOptions, SensitiveRoute};
+pub use normalize::{Options as NormalizeOptions, SensitiveRoute};
 pub use run::{Output, Pipeline};
 
 /// Settings of the pipeline.

@@ -1,6 +1,8 @@
 //! How far a reader of the log has come, with the state it had there.
 
-use super::engine::Table;
+use std::path::Path;
+
+use super::engine::{Engine, Table};
 use super::tx::Tx;
 use super::{Error, Store};
 use crate::model::Offset;
@@ -42,6 +44,21 @@ pub(super) fn write(tx: &mut Tx<'_>, name: &str, offset: Offset, state: &[u8]) {
 /// Forgets the checkpoint of a reader.
 pub(super) fn remove(tx: &mut Tx<'_>, name: &str) {
     tx.delete(Table::Meta, &key(name));
+}
+
+/// How far detection had come, of a store that is not open here. Writes nothing. `None` where there is
+/// no checkpoint.
+///
+/// # Errors
+/// [`Error::Locked`] where a server has the store open, [`Error::Open`] where it was not closed in order.
+pub fn known_checkpoint(dir: &Path) -> Result<Option<Offset>, Error> {
+    let Some(bytes) = Engine::peek(dir, Table::Meta, &key(super::findings::READER))? else {
+        return Ok(None);
+    };
+    let offset = bytes.first_chunk::<8>().ok_or(Error::Damaged {
+        table: Table::Meta.name(),
+    })?;
+    Ok(Some(Offset(u64::from_le_bytes(*offset))))
 }
 
 impl Store {

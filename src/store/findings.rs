@@ -12,7 +12,7 @@ use super::{Error, EventType, Options, Store, ids, outbox};
 use crate::model::{Alert, Entity, Offset, RuleRef, SampleEvent, Severity, Status, Timestamp};
 
 /// Name of the detection checkpoint.
-const READER: &str = "detect";
+pub(super) const READER: &str = "detect";
 const MARK: &[u8] = b"findings";
 const ACTOR: &str = "detection";
 

@@ -1,9 +1,9 @@
 //! Names of stored things: a prefix and 26 characters of lower-case base32 (128 bits), none of them a dot.
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 
 use super::Error;
-use crate::model::{Offset, Timestamp};
+use crate::model::{Offset, Timestamp, sha256};
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -28,26 +28,14 @@ pub(super) fn fresh(prefix: &str, now: Timestamp) -> Result<String, Error> {
 
 /// The id of the alert that `key` opened at `at`: the same on every replay of the log.
 pub(super) fn alert(key: &str, at: Offset) -> String {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    hash.update(&at.0.to_be_bytes());
-    hash.update(key.as_bytes());
-    let mut bits = [0u8; 16];
-    for (to, from) in bits.iter_mut().zip(hash.finish().as_ref()) {
-        *to = *from;
-    }
+    let hash = sha256(&[&at.0.to_be_bytes(), key.as_bytes()].concat());
+    let bits = hash.first_chunk::<16>().copied().unwrap_or_default();
     text("alt_", u128::from_be_bytes(bits))
 }
 
 /// A key of fixed size for a text of any.
 pub(super) fn hashed(text: &str) -> [u8; 32] {
-    let mut bytes = [0u8; 32];
-    for (to, from) in bytes
-        .iter_mut()
-        .zip(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
-    {
-        *to = *from;
-    }
-    bytes
+    sha256(text.as_bytes())
 }
 
 /// A key that sorts by time: the moment, then `rest`.

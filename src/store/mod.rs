@@ -32,7 +32,7 @@ use serde::Deserialize;
 
 pub use access::{ApiKey, Scope, Session, SetupToken};
 pub use alerts::{Action, AlertCounts, AlertFilter, AlertPage, HistoryEntry, StatusCounts};
-pub use checkpoints::Checkpoint;
+pub use checkpoints::{Checkpoint, known_checkpoint};
 pub use endpoints::{
     Endpoint, EndpointChange, EndpointHealth, EndpointState, NewEndpoint, endpoint_matches,
 };
@@ -202,8 +202,9 @@ impl Store {
         metrics: Arc<Metrics>,
     ) -> Result<Self, Error> {
         files::private_dir(dir)?;
-        let engine = Engine::open(options.engine, dir)?;
+        // The key first: a state without its key means that the key was lost.
         let sealer = seal::Sealer::open(dir)?;
+        let engine = Engine::open(options.engine, dir)?;
         let store = Self(Arc::new(Inner {
             dir: dir.to_path_buf(),
             sources: sources::Tally::new(options.sources_max),

@@ -9,9 +9,7 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-
-use crate::model::{Offset, Timestamp};
+use crate::model::{Offset, Timestamp, sha256};
 use crate::redact::{self, CleanEvent, DecodeError};
 
 /// Bytes in front of the payload.
@@ -277,12 +275,7 @@ fn checksum(frame: &[u8]) -> Option<u32> {
 
 /// The link that the next frame carries.
 pub(super) fn hash(frame: &[u8]) -> Hash {
-    let mut hash = Hash::default();
-    let digest = digest::digest(&digest::SHA256, frame);
-    for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    hash
+    sha256(frame)
 }
 
 /// Unpacks frames; keeps the memory of zstd from one to the next, which costs more than a frame.

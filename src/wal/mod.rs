@@ -115,6 +115,14 @@ pub enum Error {
     /// The file system refused.
     #[error("log file could not be used")]
     Io(#[from] std::io::Error),
+    /// A file of the log cannot be read; named as it stands below the data directory.
+    #[error("{name} cannot be read")]
+    File {
+        /// The file or directory.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A write or fsync failed; the log takes nothing until it can write again.
     #[error("log cannot write now")]
     Poisoned,

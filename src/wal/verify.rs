@@ -2,7 +2,7 @@
 //! offset.
 //!
 //! The chain shows any change behind which frames remain. It cannot show that whole frames are
-//! missing from the very end, nor a change of the last frame by someone who computes its checksum
+//! missing from the very end (the command compares with what index and state know for that), nor a change of the last frame by someone who computes its checksum
 //! anew: for that, keep the head hash (`Report::head`) elsewhere. A log without its oldest segments
 //! is what retention leaves, and sound.
 
@@ -103,7 +103,8 @@ struct Walk {
 /// Walks the whole log of a data directory; `progress` is told bytes done and bytes in all. Blocks.
 pub fn verify(data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Report, Error> {
     let dir = data.join(FOLDER);
-    let names = segment::list(&dir)?;
+    let unreadable = |name: String| move |source| Error::File { name, source };
+    let names = segment::list(&dir).map_err(unreadable(format!("{FOLDER}/")))?;
     let length =
         |first: &u64| fs::metadata(segment::path(&dir, *first)).map_or(0, |meta| meta.len());
     let total: u64 = names.iter().map(length).sum();
@@ -120,7 +121,8 @@ pub fn verify(data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Report,
         before: (first, 0, first..first),
     };
     for (at, name) in names.iter().enumerate() {
-        let bytes = fs::read(segment::path(&dir, *name))?;
+        let file = format!("{FOLDER}/{name:020}.seg");
+        let bytes = fs::read(segment::path(&dir, *name)).map_err(unreadable(file))?;
         walk.segment(*name, &bytes, names.get(at + 1).copied())?;
         walk.report.segments += 1;
         walk.report.bytes += size(bytes.len());

@@ -81,6 +81,135 @@ fn a_responder_gets_from_a_file_to_a_request_by_commands_alone() {
     bytes[200] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     verify(4);
+    std::fs::remove_file(&segment).unwrap();
+    verify(4);
+}
+
+#[test]
+fn a_log_whose_end_is_gone_is_not_called_undamaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(&data);
+    let segments = || {
+        let entries = std::fs::read_dir(data.join("wal")).unwrap().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_some_and(|end| end == "seg"))
+            .collect::<Vec<_>>()
+    };
+    let file = dir.path().join("lines");
+    std::fs::write(&file, "one\ntwo\n").unwrap();
+    assert_eq!(
+        run(&server, &["ingest", file.to_str().unwrap()])
+            .status
+            .code(),
+        Some(0)
+    );
+    server.settle();
+    assert_eq!(server.stop(), Some(0));
+    let verify = |expected| {
+        let walked = Command::new(BIN)
+            .args(["verify", "--data-dir", data.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let told = text(&walked.stderr);
+        assert_eq!(walked.status.code(), Some(expected), "{told}");
+        told
+    };
+    assert_eq!(verify(0), "");
+    // The frames behind the header alone: every checksum that is left is right.
+    let segment = segments().pop().unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    let frames = whole
+        .windows(4)
+        .position(|four| four == [0xF7, b'W', b'L', 0xFE]);
+    std::fs::write(&segment, &whole[..frames.unwrap()]).unwrap();
+    let told = verify(4);
+    assert!(
+        told.contains("events 0 to 2 are missing from its end; index/"),
+        "{told}"
+    );
+    assert!(told.contains("; store/ has read them"), "{told}");
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    std::fs::remove_dir_all(data.join("store")).unwrap();
+    assert!(verify(0).contains("nothing here knows where the log should end"));
+    std::fs::remove_file(&segment).unwrap();
+    assert!(verify(4).contains("there is no segment"));
+}
+
+#[test]
+fn a_key_that_is_gone_is_not_made_anew_beside_its_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    assert_eq!(Server::start(&data).stop(), Some(0));
+    for name in ["tag.key", "store/secret.key"] {
+        let key = std::fs::read(data.join(name)).unwrap();
+        std::fs::remove_file(data.join(name)).unwrap();
+        for command in ["serve", "check"] {
+            let refused = Command::new(BIN)
+                .args([command, "--data-dir", data.to_str().unwrap()])
+                .output()
+                .unwrap();
+            assert_eq!(refused.status.code(), Some(3), "{command} {name}");
+            let told = text(&refused.stderr);
+            assert!(told.contains(&format!("{name} is missing")), "{told}");
+        }
+        assert!(!data.join(name).exists());
+        std::fs::write(data.join(name), key).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(data.join(name), open).unwrap();
+    }
+    assert_eq!(Server::start(&data).stop(), Some(0));
+}
+
+#[test]
+fn ingest_says_what_is_not_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    let file = |name: &str, text: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let long = [b"before\n".as_slice(), &vec![b'x'; 65 << 20], b"\nafter\n"].concat();
+    let (long, fine, empty) = (
+        file("long", &long),
+        file("fine", b"fine\n"),
+        file("empty", b""),
+    );
+    let sent = run(&server, &["ingest", &long, "no-such-file", &fine]);
+    let told = text(&sent.stderr);
+    assert_eq!(sent.status.code(), Some(1), "{told}");
+    assert_eq!(text(&sent.stdout).trim(), r#"{"accepted":4,"flagged":1}"#);
+    assert!(told.contains(&format!("{long}:2: longer than")), "{told}");
+    assert!(told.contains("cannot read no-such-file"), "{told}");
+    let sent = run(&server, &["ingest", &long, &fine]);
+    assert_eq!(sent.status.code(), Some(4), "{}", text(&sent.stderr));
+    assert_eq!(run(&server, &["ingest", &empty]).status.code(), Some(0));
+    let key = file("key", b"wl_wrong");
+    let wrong = run(&server, &["ingest", &empty, "--key-file", &key]);
+    assert_eq!(wrong.status.code(), Some(5));
+    let both = run(&server, &["ingest", "-", "--key-file", "-"]);
+    assert_eq!(both.status.code(), Some(2));
+    let named = [
+        "key",
+        "create",
+        "--data-dir",
+        "x",
+        "--scope",
+        "ingest",
+        "--name",
+    ];
+    for name in ["", "a\u{1b}b", "a b"] {
+        let odd = run(&server, &[&named[..], &[name]].concat());
+        assert_eq!(odd.status.code(), Some(2), "{name:?}");
+    }
+    let odd = run(&server, &["search", "x", "--from", "yesterday"]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(text(&odd.stderr).contains("/from: invalid value: expected RFC 3339"));
+    let nobody = run(&server, &["request", "nope"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("no event carries the id nope"));
 }
 
 #[test]

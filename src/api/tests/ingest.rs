@@ -139,7 +139,14 @@ async fn bad_bodies_are_clear_refusals() {
     let answer = send(&house, PATH, "br", b"x".to_vec()).await;
     answer.is_problem(415, "encoding_unsupported");
     assert!(answer.header("accept-encoding").contains("gzip"));
-    assert_eq!(house.metrics.ingest_rejected.get(), 3);
+    let twice = gzip(&gzip(b"{\"a\":1}"));
+    for encoding in ["gzip, gzip", "gzip", "gzip,deflate"] {
+        send(&house, PATH, encoding, twice.clone())
+            .await
+            .is_problem(415, "encoding_unsupported");
+    }
+    assert_eq!(house.metrics.ingest_rejected.get(), 6);
+    assert!(house.payloads.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -190,6 +197,39 @@ async fn chunks_without_a_length_are_taken() {
     let headers = [("authorization", key.as_str())];
     let answer = house.send(request(Method::PUT, PATH, &headers, body)).await;
     assert_eq!(answer.json()["accepted"], 300);
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_that_is_too_long_is_refused_for_good() {
+    let door = Options {
+        body_bytes_max: 1 << 20,
+        inflated_bytes_max: 1 << 20,
+        held_bytes_max: 1 << 20,
+        hold_ms_max: 50,
+        ..Options::default()
+    };
+    let house = House::of(
+        Plan {
+            door,
+            ..Plan::default()
+        },
+        |_| {},
+    );
+    let key = format!("Bearer {}", house.key(&[Scope::Ingest]));
+    // Pieces that are no power of two, so that memory that doubles would pass the cap.
+    for (pieces, status) in [(209, 200), (210, 413), (600, 413)] {
+        let left = (0..pieces).map(|_| Bytes::from(vec![b'a'; 5000])).collect();
+        let body = Body::new(Chunks {
+            left,
+            is_open: false,
+        });
+        let headers = [("authorization", key.as_str())];
+        let answer = house
+            .send(request(Method::POST, PATH, &headers, body))
+            .await;
+        assert_eq!(answer.status, status, "{pieces}");
+    }
+    assert_eq!(house.metrics.ingest_held_bytes.get(), 0);
 }
 
 #[tokio::test]

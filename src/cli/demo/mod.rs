@@ -17,7 +17,6 @@ use super::{Exit, output};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
 use crate::model::Timestamp;
-use crate::notify;
 use receiver::Receiver;
 
 /// Seed of the demo's traffic: the same lines every time, but for their time.
@@ -87,7 +86,9 @@ async fn start(demo: &Demo, home: &Home) -> anyhow::Result<Running> {
     config.data_dir.clone_from(&home.dir);
     config.server.listen = demo.listen;
     config.notify.allow_insecure = true;
-    config.notify.allow_private_cidrs = notify::Cidr::parse("127.0.0.0/8").into_iter().collect();
+    config.notify.allow_private_cidrs = crate::model::Cidr::parse("127.0.0.0/8")
+        .into_iter()
+        .collect();
     serve::start(config).await
 }
 

@@ -2,8 +2,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Answer, Bench, Receiver, options};
+use crate::model::Cidr;
+use crate::notify::Options;
 use crate::notify::sign::verify;
-use crate::notify::{Cidr, Options};
 use crate::store::{DeliveryState, EndpointState, NewEndpoint};
 
 #[tokio::test]

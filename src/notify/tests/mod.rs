@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use receiver::{Answer, Receiver};
 
-use super::{Cidr, Notifier, Options, Parts};
+use super::{Notifier, Options, Parts};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::Cidr;
 use crate::model::{Offset, RuleRef, Severity, Timestamp};
 use crate::store::{AlertChange, Delivery, Endpoint, NewEndpoint, Secret, Store};
 use crate::tasks::Tasks;

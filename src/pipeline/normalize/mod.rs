@@ -22,9 +22,8 @@ use serde::Deserialize;
 use wardline_parsers::{Entry, Format, Note, Parsed};
 
 pub use action::SensitiveRoute;
-pub use address::Cidr;
 
-use crate::model::{Event, Field, Timestamp, Value};
+use crate::model::{Cidr, Event, Field, Timestamp, Value};
 use ids::Ids;
 use names::{Names, Target};
 use request::Addresses;
@@ -35,6 +34,10 @@ const DAY_NS: i64 = 86_400_000_000_000;
 const PAST_MAX_NS: i64 = 3653 * DAY_NS;
 /// Times ahead of the moment of receipt by more than this are not believed.
 const FUTURE_MAX_NS: i64 = DAY_NS;
+
+/// Clocks of machines in order differ by less. Events further ahead are noted, since a search that ends now does
+/// not show them yet.
+const AHEAD_NS: i64 = 5_000_000_000;
 
 /// Settings of normalization.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -71,6 +74,8 @@ pub(super) struct Scratch<'a> {
     ids: Ids<'a>,
     addresses: Addresses<'a>,
     time: Option<FoundTime<'a>>,
+    /// Whether a field that should hold a time held something else.
+    is_time_unreadable: bool,
     notes: Vec<&'static str>,
     /// What the name at each position of the last record meant: the next record mostly has the same
     /// names. Bounded by the most fields a record can have.
@@ -149,6 +154,7 @@ impl<'a> Scratch<'a> {
         self.ids.clear();
         self.addresses = Addresses::default();
         self.time = None;
+        self.is_time_unreadable = false;
         self.notes.clear();
     }
 
@@ -291,6 +297,7 @@ impl<'a> Scratch<'a> {
     /// A time: the name with the lowest rank wins, the loser is kept where it says something else.
     fn found_time(&mut self, rank: u8, entry: Entry<'a>) -> Option<Entry<'a>> {
         let Some(nanos) = values::text(&entry.value).and_then(wardline_parsers::time) else {
+            self.is_time_unreadable = true;
             return Some(entry);
         };
         let new = FoundTime { rank, nanos, entry };
@@ -316,12 +323,18 @@ impl<'a> Scratch<'a> {
     /// The time of the event: what the source wrote, unless it is unbelievable.
     fn time(&mut self, received: Timestamp) -> Timestamp {
         let Some(found) = self.time.take() else {
+            if self.is_time_unreadable {
+                self.notes.push("time_unreadable");
+            }
             self.slots.set_str(Field::EventTimeSource, "received");
             return received;
         };
         let range =
             received.0.saturating_sub(PAST_MAX_NS)..=received.0.saturating_add(FUTURE_MAX_NS);
         if range.contains(&found.nanos) {
+            if found.nanos > received.0.saturating_add(AHEAD_NS) {
+                self.notes.push("time_ahead");
+            }
             self.slots.set_str(Field::EventTimeSource, "event");
             return Timestamp(found.nanos);
         }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use wardline_parsers::Entry;
 
-use crate::model::{Field, Value};
+use crate::model::{Cidr, Field, Value};
 
-use super::address::{self, Cidr};
+use super::address;
 use super::names::Target;
 use super::slots::Slots;
 use super::{action, route, values};

@@ -258,11 +258,15 @@ fn unbelievable_times_are_noted() {
         let record = format!("{{\"time\":{time}}}");
         let event = event_of(Options::default(), Format::Json, &record);
         let is_short = time == "0";
+        let note = if is_short {
+            "time_unreadable"
+        } else {
+            "time_out_of_range"
+        };
         assert_eq!(event.time, NOW, "{time}");
         assert_eq!(event.text(Field::EventTimeSource), Some("received"));
         assert_eq!(event.ext("time").count(), 1);
-        let expected = (!is_short).then_some("time_out_of_range");
-        assert_eq!(event.text(Field::EventNotes), expected, "{time}");
+        assert_eq!(event.text(Field::EventNotes), Some(note), "{time}");
     }
     let event = event_of(
         Options::default(),
@@ -271,6 +275,38 @@ fn unbelievable_times_are_noted() {
     );
     assert_eq!(event.time.to_rfc3339(), "2026-11-21T19:14:00.000Z");
     assert_eq!(event.ext("time").count(), 1);
+}
+
+#[test]
+fn clocks_that_are_ahead_are_noted() {
+    for (seconds, expected) in [
+        (-60, None),
+        (4, None),
+        (30, Some("time_ahead")),
+        (86_000, Some("time_ahead")),
+    ] {
+        let time = Timestamp(NOW.0 + seconds * 1_000_000_000);
+        let record = format!("{{\"time\":\"{}\"}}", time.to_rfc3339());
+        let event = event_of(Options::default(), Format::Json, &record);
+        assert_eq!(event.time, time);
+        assert_eq!(event.text(Field::EventNotes), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn times_that_cannot_be_read_are_noted_where_no_other_is_there() {
+    for (record, expected) in [
+        (r#"{"time":"yesterday"}"#, Some("time_unreadable")),
+        (
+            r#"{"time":"yesterday","@timestamp":"2026-11-21T19:14:00Z"}"#,
+            None,
+        ),
+        (r#"{"time":""}"#, None),
+        (r#"{"a":1}"#, None),
+    ] {
+        let event = event_of(Options::default(), Format::Json, record);
+        assert_eq!(event.text(Field::EventNotes), expected, "{record}");
+    }
 }
 
 #[test]

@@ -169,6 +169,12 @@ pub(super) enum Engine {
 }
 
 impl Engine {
+    /// One value of a state that may be another process's; writes nothing. `None` also where an engine cannot
+    /// be read without writing.
+    pub(super) fn peek(dir: &Path, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        redb::Redb::peek(dir, table, key)
+    }
+
     /// Opens or creates the database under `dir`, which must exist. A file beside it remembers that there is one
     /// and of which engine, because an engine may take a ruined or missing file for a new one.
     ///

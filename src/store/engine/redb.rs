@@ -3,7 +3,10 @@
 use std::marker::PhantomData;
 use std::path::Path;
 
-use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, DatabaseError, Durability, ReadOnlyDatabase, ReadableDatabase, ReadableTable,
+    TableDefinition,
+};
 
 use super::super::{Error, files};
 use super::{Batch, Direction, Range, Row, Table, value};
@@ -46,6 +49,20 @@ impl Redb {
         let engine = Self(database);
         engine.create_tables()?;
         Ok(engine)
+    }
+
+    /// One value of a file that is not ours to open: nothing is written, not even a repair. `None` where there is
+    /// no such file or value.
+    pub(super) fn peek(dir: &Path, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let path = dir.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let database = ReadOnlyDatabase::open(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked,
+            other => Error::Open(other.to_string()),
+        })?;
+        View(database.begin_read().map_err(failed)?, PhantomData).get(table, key)
     }
 
     /// Reads would fail on a table that nothing was ever written to. Writes nothing where all are there, so that

@@ -324,3 +324,16 @@ fn offsets_that_a_reader_remembers_are_not_handed_out_again() {
     assert!(matches!(log.wal.skip_to(Offset(999)), Err(Error::Running)));
     log.stop();
 }
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = crate::wal::verify(dir.path(), |_, _| {}).unwrap_err();
+    assert_eq!(error.to_string(), "wal/ cannot be read");
+    std::fs::create_dir_all(dir.path().join("wal/00000000000000000007.seg")).unwrap();
+    let error = crate::wal::verify(dir.path(), |_, _| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "wal/00000000000000000007.seg cannot be read"
+    );
+}

@@ -34,6 +34,12 @@ function aborted(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError';
 }
 
+/** As far ahead as the time of an event is believed. */
+const AHEAD = 'now+1d';
+
+/** A range up to now has no end for events: those of a clock that is ahead belong to it too. The axis ends now. */
+const open = (range: Range): Range => (range.to === 'now' ? { ...range, to: AHEAD } : range);
+
 export class Search {
   rows: EventRow[] = $state.raw([]);
   stats: Stats | null = $state.raw(null);
@@ -64,7 +70,7 @@ export class Search {
   async run(query: string, range: Range): Promise<void> {
     this.stop();
     const { signal } = (this.#abort = new AbortController());
-    this.#asked = { query, ...range };
+    this.#asked = { query, ...open(range) };
     this.busy = true;
     this.loosened = [];
     this.newest = null;
@@ -73,7 +79,8 @@ export class Search {
       const events = api.search({ ...this.#asked, limit: PAGE, sort: 'desc', count: true }, signal);
       const times = api.aggregate(
         {
-          ...this.#asked,
+          query,
+          ...range,
           aggs: {
             times: { histogram: { interval: 'auto', split: 'http.response.status_code' } },
           },
@@ -166,7 +173,7 @@ export class Search {
       this.loosened = all.filter((entry) => entry.total > 0);
     }
     if (this.loosened.length === 0) {
-      const body = { query, from: 'now-3650d', to: 'now', limit: 1 };
+      const body = { query, from: 'now-3650d', to: AHEAD, limit: 1 };
       this.newest = (await api.search(body, signal)).data[0] ?? null;
     }
     if (!this.newest && this.loosened.length === 0) {

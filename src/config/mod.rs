@@ -3,6 +3,8 @@
 //! Reading collects every problem with its line instead of stopping at the first. `config.default.toml` holds
 //! every setting with its default and a comment; a test compares it with the defaults in the code.
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use serde::Deserialize;
 use crate::{api, detect, index, ingest, notify, pipeline, redact, store, wal};
 
 /// Every setting with its default and a comment.
-pub const DEFAULTS: &str = include_str!("config.default.toml");
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
 /// Environment variables that set options begin so: `WARDLINE_WAL__ZSTD_LEVEL=3`.
 const PREFIX: &str = "WARDLINE_";
@@ -90,6 +92,33 @@ impl std::fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// Something wrong with a setting, wherever that is written.
+    #[must_use]
+    pub fn of(setting: &str, what: impl Into<String>) -> Self {
+        Self {
+            place: setting.to_owned(),
+            line: None,
+            what: what.into(),
+        }
+    }
+
+    /// With the line of the setting, where the file has it.
+    #[must_use]
+    pub fn located(self, file: Option<&Path>) -> Self {
+        let Some(path) = file else { return self };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        match line_of(&text, &self.place) {
+            Some(line) => Self {
+                what: format!("{}: {}", self.place, self.what),
+                place: path.display().to_string(),
+                line: Some(line),
+            },
+            None => self,
+        }
+    }
+}
+
 impl Config {
     /// Reads a file (none: the defaults) and the environment.
     ///
@@ -99,50 +128,63 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
-        let (place, text) = match file {
-            None => (String::new(), String::new()),
-            Some(path) => {
-                let place = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    vec![Problem {
-                        place: place.clone(),
-                        line: None,
-                        what: format!("cannot be read: {error}"),
-                    }]
-                })?;
-                (place, text)
+        let (config, problems) = Self::read(file, environment);
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Reads what can be read, with defaults for the rest, and every problem found.
+    pub fn read(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let place = file.map_or_else(String::new, |path| path.display().to_string());
+        let text = match file.map(std::fs::read_to_string) {
+            None => String::new(),
+            Some(Ok(text)) => text,
+            Some(Err(error)) => {
+                problems.push(Problem::of(&place, format!("cannot be read: {error}")));
+                String::new()
             }
         };
-        let mut problems = file_problems(&place, &text);
-        if !problems.is_empty() {
-            return Err(problems);
+        let (found, readable) = file_problems(&place, &text);
+        problems.extend(found);
+        let mut table: toml::Table = toml::from_str(&readable).unwrap_or_default();
+        let in_file = |(setting, what): bounds::Wrong| Problem {
+            place: place.clone(),
+            line: line_of(&readable, setting),
+            what,
+        };
+        for wrong in bounds::wrong(&table) {
+            bounds::remove(&mut table, wrong.0);
+            problems.push(in_file(wrong));
         }
-        let mut table: toml::Table = toml::from_str(&text).unwrap_or_default();
         let mut set: Vec<(String, String)> =
             environment.filter(|(name, _)| is_option(name)).collect();
         set.sort();
         for (name, value) in set {
             let mut tried = table.clone();
             put(&mut tried, &name, &value);
-            match tried.clone().try_into::<Config>() {
-                Ok(_) => table = tried,
-                Err(error) => problems.push(Problem {
-                    place: name,
-                    line: None,
-                    what: error.message().to_owned(),
-                }),
+            let what = match tried.clone().try_into::<Config>() {
+                Ok(_) => bounds::wrong(&tried).pop().map(|(_, what)| what),
+                Err(error) => Some(in_words(error.message())),
+            };
+            match what {
+                None => table = tried,
+                Some(what) => problems.push(Problem::of(&name, what)),
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        table.try_into().map_err(|error| {
-            vec![Problem {
-                place,
-                line: None,
-                what: error.message().to_owned(),
-            }]
-        })
+        let config = table.try_into().unwrap_or_else(|error: toml::de::Error| {
+            problems.push(Problem::of(&place, error.message()));
+            Config::default()
+        });
+        problems.extend(bounds::contradictions(&config).into_iter().map(in_file));
+        sort(&mut problems);
+        (config, problems)
     }
 }
 
@@ -188,8 +230,33 @@ impl Config {
     }
 }
 
-/// Reads again and again, each time without the lines found wrong, until nothing is wrong or nothing helps.
-fn file_problems(place: &str, text: &str) -> Vec<Problem> {
+/// In the order in which they are mended: place by place, from the top.
+pub fn sort(problems: &mut [Problem]) {
+    problems.sort_by(|a, b| (&a.place, a.line).cmp(&(&b.place, b.line)));
+}
+
+/// The line, from 1, on which a setting is written.
+fn line_of(text: &str, setting: &str) -> Option<usize> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let mut at = table.get_ref();
+    let mut parts = setting.split('.').peekable();
+    loop {
+        let part = parts.next()?;
+        let (name, value) = at.iter().find(|(name, _)| name.get_ref() == part)?;
+        if parts.peek().is_none() {
+            let before = text.get(..name.span().start)?;
+            return Some(before.matches('\n').count() + 1);
+        }
+        match value.get_ref() {
+            toml::de::DeValue::Table(inner) => at = inner,
+            _ => return None,
+        }
+    }
+}
+
+/// Reads again and again, each time without the lines found wrong, until nothing is wrong or nothing helps. Gives
+/// the lines that are left too, each where it was.
+fn file_problems(place: &str, text: &str) -> (Vec<Problem>, String) {
     let mut problems: Vec<Problem> = Vec::new();
     let mut lines: Vec<&str> = text.lines().collect();
     while problems.len() < PROBLEMS_MAX {
@@ -203,7 +270,7 @@ fn file_problems(place: &str, text: &str) -> Vec<Problem> {
                 .matches('\n')
                 .count()
         });
-        let what = error.message().replace('\n', " ");
+        let what = in_words(error.message());
         problems.push(Problem {
             place: place.to_owned(),
             line: at.map(|at| at + 1),
@@ -214,7 +281,16 @@ fn file_problems(place: &str, text: &str) -> Vec<Problem> {
             _ => break,
         }
     }
-    problems
+    (problems, lines.join("\n"))
+}
+
+/// What the reader says, on one line and without the names of our types.
+fn in_words(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    match message.rsplit_once(", expected ") {
+        Some((found, kind)) => format!("{found}, expected {}", api::input::words(kind)),
+        None => message,
+    }
 }
 
 /// Options name their section after a double underscore, or are one of the two at the top.
@@ -306,5 +382,54 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    fn told(text: &str, environment: &[(&str, &str)]) -> Vec<(Option<usize>, String)> {
+        let problems = read(text, environment).unwrap_err();
+        let told = problems
+            .into_iter()
+            .map(|problem| (problem.line, problem.what));
+        told.collect()
+    }
+
+    #[test]
+    fn settings_no_server_can_work_with_are_told_beside_those_that_cannot_be_read() {
+        let text = "[server]\nconnections_max = 0\nwhat = 1\n[ingest]\nbody_bytes_max = 0\n[wal]\nzstd_level = 99\n\
+            frame_bytes_max = \"big\"\n[pipeline]\nfields_max = 0\n[index]\nmerge_events_max = 99000000\n";
+        let found = told(text, &[]);
+        let lines: Vec<Option<usize>> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [2, 3, 5, 7, 8, 10, 12].map(Some), "{found:?}");
+        assert_eq!(
+            found[0].1,
+            "server.connections_max = 0: expected 1 to 1000000"
+        );
+        let set = [("WARDLINE_API__SEARCHES_MAX", "0")];
+        assert_eq!(
+            told("", &set)[0].1,
+            "api.searches_max = 0: expected 1 to 10000"
+        );
+        assert_eq!(
+            told("[wal]\nzstd_level = \"x\"", &[])[0].1,
+            "invalid type: string \"x\", expected a whole number"
+        );
+        assert_eq!(told("log_level = \"loud\"", &[])[0].0, Some(1));
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_told() {
+        let found = told("[api]\nkey_days_max = 30\nkey_days = 60\n", &[]);
+        let expected = "api.key_days = 60: larger than api.key_days_max = 30";
+        assert_eq!(found, [(Some(3), expected.to_owned())]);
+    }
+
+    #[test]
+    fn a_problem_finds_the_line_of_its_setting() {
+        let check = |text: &str, setting: &str, expected: Option<usize>| {
+            assert_eq!(line_of(text, setting), expected, "{text}");
+        };
+        check("a = 1\n[b.c]\nd = 2\n", "b.c.d", Some(3));
+        check("a = 1\nb.c = 2\n", "b.c", Some(2));
+        check("a = 1\n", "b.c", None);
+        check("a = 1\n", "a.c", None);
     }
 }
