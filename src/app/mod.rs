@@ -130,14 +130,7 @@ impl App {
     ) -> Result<Self, Error> {
         let (tasks, metrics) = (Tasks::new(), Arc::new(Metrics::default()));
         let listener = api::serve::Listener::bind(config.server.clone()).await?;
-        private_dir(&config.data_dir)
-            .map_err(|error| Error::DataDir(config.data_dir.clone(), error))?;
-        if let Some(what) = keys::lost(&config.data_dir).next() {
-            return Err(Error::KeyLost(what));
-        }
-        let key = TagKey::open_or_create(&config.data_dir.join("tag.key"))?;
-        let redactor =
-            Arc::new(Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone()));
+        let redactor = redactor(&config, &metrics)?;
         log_through(redactor.clone());
         let durable = Durable::start(&config, &clock, &metrics, &tasks).await?;
         let Durable { wal, store, index } = durable;
@@ -400,6 +393,18 @@ fn intake(
 }
 
 /// From a door into the log, with a note of who sent.
+/// The data directory and, in it, the key of the tags.
+fn redactor(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Redactor>, Error> {
+    let dir = &config.data_dir;
+    private_dir(dir).map_err(|error| Error::DataDir(dir.clone(), error))?;
+    if let Some(what) = keys::lost(dir).next() {
+        return Err(Error::KeyLost(what));
+    }
+    let key = TagKey::open_or_create(&dir.join("tag.key"))?;
+    let redactor = Redactor::new(config.redact.clone(), key);
+    Ok(Arc::new(redactor.with_metrics(metrics.clone())))
+}
+
 fn submit(
     store: &Store,
     clock: &Clock,

@@ -54,6 +54,10 @@ struct Gate(Box<[u64; 1024]>);
 
 impl Gate {
     /// Classes of bytes, 5 bits each; letters without case. 0 is also what stands behind the end.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "worked out by the compiler, which checks the bounds"
+    )]
     const CLASSES: [u32; 256] = {
         let mut classes = [0; 256];
         let mut byte = 0;

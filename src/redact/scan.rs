@@ -92,7 +92,7 @@ fn field<'a>(
                 None
             } else {
                 let clean = redactor.clean(text.as_bytes(), place, 0, tally);
-                if clean.is_none() {
+                if let (None, Cow::Borrowed(text)) = (&clean, text) {
                     known.note(text);
                 }
                 clean

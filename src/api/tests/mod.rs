@@ -79,6 +79,21 @@ impl Drop for House {
     }
 }
 
+/// Takes a payload in, every line as an event.
+fn keep(kept: &Mutex<Vec<Payload>>, payload: Payload) -> Ack {
+    let lines = payload.bytes.split(|byte| *byte == b'\n');
+    let accepted = lines.filter(|line| !line.is_empty()).count() as u64;
+    kept.lock().unwrap().push(Payload {
+        room: None,
+        ..payload
+    });
+    Ack {
+        accepted,
+        flagged: 0,
+        first: Offset(0),
+    }
+}
+
 impl House {
     pub(super) fn new() -> Self {
         Self::of(Plan::default(), |_routes| {})
@@ -117,27 +132,16 @@ impl House {
             notifier: None,
         };
         let payloads = Arc::<Mutex<Vec<Payload>>>::default();
-        let (kept, is_busy) = (payloads.clone(), plan.is_busy);
+        let refused = plan.is_busy.then_some(Refused {
+            retry_after_s: 7,
+            stored: plan.stored,
+        });
         let admission = Admission::new(plan.door, metrics.clone());
+        let kept = payloads.clone();
         let door = Door::new(admission, clock.clone(), metrics.clone(), move |payload| {
-            let answer = if is_busy {
-                Err(Refused {
-                    retry_after_s: 7,
-                    stored: plan.stored,
-                })
-            } else {
-                let lines = payload.bytes.split(|byte| *byte == b'\n');
-                let accepted = lines.filter(|line| !line.is_empty()).count() as u64;
-                kept.lock().unwrap().push(Payload {
-                    room: None,
-                    ..payload
-                });
-                let first = Offset(0);
-                Ok(Ack {
-                    accepted,
-                    flagged: 0,
-                    first,
-                })
+            let answer = match refused {
+                Some(refused) => Err(refused),
+                None => Ok(keep(&kept, payload)),
             };
             Box::pin(async move { answer })
         });

@@ -26,6 +26,15 @@ struct Queue {
 }
 
 impl Queue {
+    fn new(bodies: VecDeque<Vec<u8>>, ingest: &Ingest) -> Self {
+        let each = |rate: u32| ingest.batch.max(1) as f64 / f64::from(rate.max(1));
+        Self {
+            bodies: Mutex::new((0u64..).zip(bodies).collect()),
+            per_request: ingest.rate.map(|rate| Duration::from_secs_f64(each(rate))),
+            since: Stopwatch::start(),
+        }
+    }
+
     /// The next request, and how long after the start it is due.
     fn next(&self) -> Option<(Duration, Vec<u8>)> {
         let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,13 +68,7 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
         Arc::new(Mutex::new(Outcome::default())),
         Arc::new(Mutex::new(Vec::new())),
     );
-    let queue = Arc::new(Queue {
-        bodies: Mutex::new((0u64..).zip(bodies).collect()),
-        per_request: ingest
-            .rate
-            .map(|rate| Duration::from_secs_f64(ingest.batch as f64 / f64::from(rate.max(1)))),
-        since: Stopwatch::start(),
-    });
+    let queue = Arc::new(Queue::new(bodies, &ingest));
     let tasks = Tasks::new();
     let probing = Tasks::new();
     let watch = Stopwatch::start();
@@ -82,15 +85,7 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
     tasks.drained().await;
     let acknowledged = watch.elapsed();
     let target = before.log_end + ingest.events as f64;
-    let after = loop {
-        let now = server::read(&client).await?;
-        if (now.index_offset >= target && now.detect_offset >= target)
-            || watch.elapsed() > Duration::from_secs(1800)
-        {
-            break now;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let after = searchable(&client, target).await?;
     let searchable = watch.elapsed();
     probing.stop();
     probing.drained().await;
@@ -120,6 +115,20 @@ pub(super) async fn run(ingest: Ingest) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+/// Waits until index and rules have seen everything before `target`; what the server says then.
+async fn searchable(client: &Client, target: f64) -> anyhow::Result<server::Reading> {
+    let watch = Stopwatch::start();
+    loop {
+        let now = server::read(client).await?;
+        if (now.index_offset >= target && now.detect_offset >= target)
+            || watch.elapsed() > Duration::from_secs(1800)
+        {
+            return Ok(now);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn prepare(load: &mut Load, events: u64, batch: u64) -> (VecDeque<Vec<u8>>, usize) {
