@@ -12,6 +12,7 @@ mod check;
 mod codec;
 mod encoding;
 mod engine;
+mod escapes;
 mod json;
 mod keys;
 mod names;

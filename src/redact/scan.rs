@@ -7,6 +7,7 @@ use super::Redactor;
 use super::engine::Place;
 use super::keys::{Class, Kind};
 use super::replace::Tally;
+use super::values::{self, List};
 use crate::model::{Event, Field, FieldName, Value};
 
 /// Longest name that is not searched for a secret itself.
@@ -65,7 +66,10 @@ fn field(redactor: &Redactor, event: &mut Event<'_>, at: usize, tally: &mut Tall
         FieldName::Ext(path) => {
             let (class, clean_name) = ext_class(redactor, path, tally);
             let class = match class {
-                Class::PairValue => paired(redactor, event, at, path).unwrap_or(Class::Pass),
+                Class::PairValue => paired(redactor, event, at, path)
+                    .or_else(|| told(redactor, event, at, path))
+                    .unwrap_or(Class::Pass),
+                Class::Pass => told(redactor, event, at, path).unwrap_or(Class::Pass),
                 class => class,
             };
             (class, ext_place(path), clean_name)
@@ -169,6 +173,32 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
         _ => None,
     })
     .find(|class| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
+}
+
+/// What the value before under the same name says of this one: an array of names and values
+/// (`rawHeaders`) comes as one name with many values.
+fn told(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
+    let is_here = |(name, _): &(FieldName<'_>, Value<'_>)| matches!(name, FieldName::Ext(name) if **name == *path);
+    let before = event.fields().get(at.checked_sub(1)?)?;
+    if !is_here(before) {
+        return None;
+    }
+    let Value::Str(before) = &before.1 else {
+        return None;
+    };
+    let (Value::Str(value) | Value::Num(value)) = &event.fields().get(at)?.1 else {
+        return None;
+    };
+    let further = [at.checked_sub(2), Some(at + 1)];
+    let list = List {
+        path: path.as_bytes(),
+        is_pair: !further
+            .into_iter()
+            .flatten()
+            .any(|at| event.fields().get(at).is_some_and(is_here)),
+    };
+    let keys = redactor.engine.keys();
+    values::told(keys, before.as_bytes(), value.as_bytes(), list)
 }
 
 fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
