@@ -10,6 +10,7 @@ mod assigned;
 mod bounds;
 mod check;
 mod codec;
+mod decoded;
 mod encoding;
 mod engine;
 mod escapes;
