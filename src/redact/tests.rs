@@ -149,6 +149,45 @@ fn halves_of_a_pair_know_each_other() {
 }
 
 #[test]
+fn names_and_values_may_come_as_a_list() {
+    let clean = cleaned(&[
+        ("rawHeaders", "Host"),
+        ("rawHeaders", "example.com"),
+        ("rawHeaders", "X-Api-Key"),
+        ("rawHeaders", "abc"),
+        ("headers.0", "password"),
+        ("headers.0", "Zq8fJ2kLm9pQ4rSt"),
+        ("headers.1", "Authorization"),
+        ("headers.1", "Bearer abc"),
+        ("required", "email"),
+        ("required", "password"),
+        ("required", "name"),
+    ]);
+    assert_eq!(
+        clean,
+        [
+            "Host",
+            "example.com",
+            "X-Api-Key",
+            "[secret]",
+            "password",
+            "[password]",
+            "Authorization",
+            "Bearer [token]",
+            "email",
+            "password",
+            "name",
+        ]
+    );
+    assert_eq!(
+        line(
+            r#"{"headers":[["password","Zq8fJ2kLm9pQ4rSt"],["pin",4711]],"required":["email","password","name"]}"#
+        ),
+        r#"{"headers":[["password","[password]"],["pin","[one-time]"]],"required":["email","password","name"]}"#
+    );
+}
+
+#[test]
 fn a_secret_known_by_name_is_removed_elsewhere() {
     let clean = cleaned(&[
         ("message", "bind failed for correct-horse"),
@@ -273,6 +312,14 @@ fn json_is_rewritten_byte_for_byte_around_secrets() {
             r#"{"rawHeaders":["Host","x","X-Api-Key","[secret]"]}"#,
         ),
         (
+            r#"{"Authorization":74533657152674,"cookie":1234567,"cookies":0}"#,
+            r#"{"Authorization":"[token]","cookie":"[session]","cookies":0}"#,
+        ),
+        (
+            r#"{"ｐａｓｓｗｏｒｄ":"x1y2"}"#,
+            r#"{"ｐａｓｓｗｏｒｄ":"[password]"}"#,
+        ),
+        (
             r#"{"token":{"type":"jwt","value":"abcd"}}"#,
             r#"{"token":{"type":"jwt","value":"[token]"}}"#,
         ),
@@ -317,6 +364,17 @@ fn encodings_hide_nothing() {
         line("b64 dXNlcj1ib2IgcGFzc3dvcmQ9aHVudGVyMjIgYW5kIHNvbWUgd29yZHM= end"),
         "b64 [password] end"
     );
+    // "pin=4711&a=1&bb=22", and "tkn=…" behind the steps of a path.
+    assert_eq!(line("b cGluPTQ3MTEmYT0xJmJiPTIy"), "b [one-time]");
+    assert_eq!(
+        line("GET /v1/dGtuPWh1bnRlcjIyMyZhPTEmYj0y"),
+        "GET /v1/[token]"
+    );
+    assert_eq!(
+        line("blob 414b494147595835543757454558494e414b4d48 x"),
+        "blob [aws-key-id] x"
+    );
+    assert_eq!(line("my_AKIAGYX5T7WEEXINAKMH x"), "my_[aws-key-id] x");
 }
 
 #[test]
