@@ -363,10 +363,11 @@ impl Engine {
 
     fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
         let encoded = text.get(run.clone()).unwrap_or_default();
-        for start in decoded::starts(encoded) {
-            let Some(plain) = decoded::plain(encoded.get(start..).unwrap_or_default()) else {
-                continue;
-            };
+        let readable = decoded::starts(encoded).filter_map(|start| {
+            let plain = decoded::plain(encoded.get(start..)?)?;
+            Some((start, plain))
+        });
+        for (start, plain) in readable.take(decoded::READABLE_MAX) {
             let mut inner = Spans::new(self.spans_max);
             self.search(&plain, Place::Text, layer + 1, &mut inner);
             if inner.overflowed() {

@@ -245,3 +245,47 @@ fn note(event: &mut Event<'_>, tally: &Tally) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cleaned, line};
+
+    #[test]
+    fn names_and_values_may_come_as_a_list() {
+        let clean = cleaned(&[
+            ("rawHeaders", "Host"),
+            ("rawHeaders", "example.com"),
+            ("rawHeaders", "X-Api-Key"),
+            ("rawHeaders", "abc"),
+            ("headers.0", "password"),
+            ("headers.0", "Zq8fJ2kLm9pQ4rSt"),
+            ("headers.1", "Authorization"),
+            ("headers.1", "Bearer abc"),
+            ("required", "email"),
+            ("required", "password"),
+            ("required", "name"),
+        ]);
+        assert_eq!(
+            clean,
+            [
+                "Host",
+                "example.com",
+                "X-Api-Key",
+                "[secret]",
+                "password",
+                "[password]",
+                "Authorization",
+                "Bearer [token]",
+                "email",
+                "password",
+                "name",
+            ]
+        );
+        assert_eq!(
+            line(
+                r#"{"headers":[["password","Zq8fJ2kLm9pQ4rSt"],["pin",4711]],"required":["email","password","name"]}"#
+            ),
+            r#"{"headers":[["password","[password]"],["pin","[one-time]"]],"required":["email","password","name"]}"#
+        );
+    }
+}

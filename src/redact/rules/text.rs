@@ -279,7 +279,6 @@ const KEYWORDS: &[&str] = &[
     "sess>",
     "twofactor",
     "two_factor",
-    "2fa",
     "recoverycode",
     "recovery_code",
     "backupcode",
