@@ -1,6 +1,8 @@
 //! What a run of base64 or hex says: where it may begin, whether it is text, and the secrets in it
 //! by the names of a form or of JSON.
 
+use std::ops::Range;
+
 use super::check;
 use super::encoding;
 use super::engine::Probe;
@@ -33,7 +35,12 @@ pub(super) fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
 /// no text.
 pub(super) fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
     let encoded = encoded.strip_prefix(b"0x").unwrap_or(encoded);
-    let is_hex = encoded.get(..16)?.iter().all(u8::is_ascii_hexdigit);
+    let is_hex = encoded
+        .get(..16)
+        .is_some_and(|head| head.iter().all(u8::is_ascii_hexdigit));
+    if encoded.len() < 8 {
+        return None;
+    }
     let decode = if is_hex {
         encoding::hex_into
     } else {
@@ -56,17 +63,21 @@ pub(super) fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
 /// Adds the first secret that stands under a sensitive name of a form (`a=1&pin=4711`) or of JSON:
 /// what is encoded was written by a machine, so a name needs no further proof.
 pub(super) fn named(plain: &[u8], keys: &Keys, spans: &mut Spans) {
-    let found = match plain.trim_ascii_start().first() {
-        Some(b'{' | b'[') => in_json(plain, keys),
-        _ => in_form(plain, keys),
-    };
-    if let Some((place, kind)) = found {
+    if let Some((place, kind)) = by_name(plain, keys) {
         spans.push(place, kind.rule(), Rank::Context);
     }
 }
 
-/// At `eyJ`: base64 of JSON that is shorter than the runs that are decoded anyway.
-pub(super) fn json_at(probe: &Probe<'_>, spans: &mut Spans) {
+fn by_name(plain: &[u8], keys: &Keys) -> Option<(Range<usize>, Kind)> {
+    match plain.trim_ascii_start().first() {
+        Some(b'{' | b'[') => in_json(plain, keys),
+        _ => in_form(plain, keys),
+    }
+}
+
+/// At `eyJ`, `cGFzc3`, `dG9rZW` and the like: base64 of JSON or of a form that is shorter than the runs
+/// that are decoded anyway.
+pub(super) fn short_at(probe: &Probe<'_>, spans: &mut Spans) {
     let rest = probe.text.get(probe.at..).unwrap_or_default();
     let length = rest
         .iter()
@@ -79,7 +90,7 @@ pub(super) fn json_at(probe: &Probe<'_>, spans: &mut Spans) {
     if length == RUN_MIN {
         return;
     }
-    if let Some((place, kind)) = in_json(&plain, probe.keys) {
+    if let Some((place, kind)) = by_name(&plain, probe.keys) {
         let padding = rest.iter().skip(length).take(2);
         let padding = padding.take_while(|b| **b == b'=').count();
         spans.push_span(Span {
@@ -92,7 +103,7 @@ pub(super) fn json_at(probe: &Probe<'_>, spans: &mut Spans) {
     }
 }
 
-fn in_form(plain: &[u8], keys: &Keys) -> Option<(std::ops::Range<usize>, Kind)> {
+fn in_form(plain: &[u8], keys: &Keys) -> Option<(Range<usize>, Kind)> {
     let mut start = 0;
     for part in plain.split(|b| *b == b'&').take(NAMES_MAX) {
         let equals = memchr::memchr(b'=', part)?;
@@ -108,7 +119,7 @@ fn in_form(plain: &[u8], keys: &Keys) -> Option<(std::ops::Range<usize>, Kind)> 
     None
 }
 
-fn in_json(plain: &[u8], keys: &Keys) -> Option<(std::ops::Range<usize>, Kind)> {
+fn in_json(plain: &[u8], keys: &Keys) -> Option<(Range<usize>, Kind)> {
     for colon in memchr::memchr_iter(b':', plain).take(NAMES_MAX) {
         let before = plain.get(..colon)?.trim_ascii_end();
         let Some(before) = before.strip_suffix(b"\"") else {
@@ -165,6 +176,8 @@ mod tests {
         check("4bf92f3577b34da6a3ce929d0e0e4736", None);
         check("7f3a2b1c9d8e4f5a6b7c8d9e0f1a2b3c", None);
         check("orders-service-production", None);
+        check("cGluPTQ3MTE", Some("pin=4711"));
+        check("cGlu", None);
     }
 
     #[test]

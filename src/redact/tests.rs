@@ -327,6 +327,8 @@ fn encodings_hide_nothing() {
     );
     // "pin=4711&a=1&bb=22", and "tkn=…" behind the steps of a path.
     assert_eq!(line("b cGluPTQ3MTEmYT0xJmJiPTIy"), "b [one-time]");
+    assert_eq!(line("b cGluPTQ3MTE= x"), "b [one-time] x");
+    assert_eq!(line("b eyJwaW4iOiI0NzExIn0= x"), "b [one-time] x");
     assert_eq!(
         line("GET /v1/dGtuPWh1bnRlcjIyMyZhPTEmYj0y"),
         "GET /v1/[token]"

@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     ])
     .not(&["cursor eyJpZCI6MTIzLCJjcmVhdGVkX2F0IjoiMjAyNi0xMS0yMSJ9", "keyJar", "eyJust"]),
     row("jwt-base64", &["zxlk", "v3dvz0lb", "wwogicag"], Find::Code(shapes::wrapped_jwt), &[]),
-    row("encoded-json", &["eyj"], Find::Code(decoded::json_at), &[]).rank(Rank::Context).not(&["eyJhIjoxfQ"]),
+    row("encoded", &["eyj", "cgfzc3dvcm", "cgfzc3dk", "cgfzcz", "chdkp", "chc9", "cglup", "b3rwp", "y3z2p", "y3zjp", "dg9rzw", "c2vjcmv0", "yxbpx2tle", "yxbpa2v5", "yxbplwtle", "ywnjzxnzx3rva2vu", "c2vzc2lvbj", "c2lkp", "yxv0ad", "and0p", "c3nup", "awjhbj", "cgfup", "y29kzt"], Find::Code(decoded::short_at), &[]).rank(Rank::Context).not(&["eyJhIjoxfQ", "cGFzc3dvcmQ"]),
     row("jwk", &["\"kty\""], Find::Code(shapes::jwk_at), &[
         r#"{"kty":"EC","crv":"P-256","d":"<w43>"}"#,
         r#"{ "kty": "oct", "k": "<w22>" }"#,
