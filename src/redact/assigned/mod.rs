@@ -226,10 +226,13 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
             at += 1;
             Sign::Colon
         }
-        // An element that is not closed: cut, or no element.
-        (Some(b'>'), _) if element::is_open(text, name) => {
+        // An element that is not closed was cut, or is none: `login <token> [options]`, `<user>:<password>@host`.
+        (Some(b'>'), next) if element::is_open(text, name) => {
             at += 1;
-            Sign::Room
+            match next {
+                Some(b) if !b.is_ascii_whitespace() && b != b'@' => Sign::Equals,
+                _ => Sign::Room,
+            }
         }
         (Some(b','), _) if closing > 0 || byte(at + 1) == Some(b' ') => {
             // `"name":"token","value":"…"` and `setopt(TOKEN, "…")`.

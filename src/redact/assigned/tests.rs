@@ -111,6 +111,8 @@ fn elements_have_prefixes_attributes_and_short_names() {
     check("<password><![CDATA[⟨a<b>c⟩]]></password>");
     check("<token>\n  ⟨abc123def⟩\n</token>");
     check("cut <token>⟨Zq8fJ2kLm9pQ4rSt⟩");
+    check("cut <password>⟨hunter2⟩");
+    check("mongodb://<user>:<password>@host.example/app");
     check("<pin type=\"x\">⟨4711⟩</pin>");
     check("usage: login <token> <user> [options]");
     check("<password/> <password></password> <compass>north</compass>");
