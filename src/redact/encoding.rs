@@ -110,10 +110,26 @@ pub(super) fn base64_into(text: &[u8], plain: &mut [u8]) -> usize {
     written
 }
 
-/// Whether every byte could stand in readable text.
-pub(super) fn is_printable(text: &[u8]) -> bool {
-    text.iter()
-        .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+/// Decodes pairs of hex digits up to the first that is none, into `plain`; how many bytes were
+/// written. Stops where `plain` is full.
+pub(super) fn hex_into(text: &[u8], plain: &mut [u8]) -> usize {
+    let (pairs, _) = text.as_chunks::<2>();
+    let mut written = 0;
+    for ([high, low], slot) in pairs.iter().zip(plain) {
+        let (Some(high), Some(low)) = (hex(Some(high)), hex(Some(low))) else {
+            break;
+        };
+        *slot = high << 4 | low;
+        written += 1;
+    }
+    written
+}
+
+/// Whether bytes are readable text, perhaps cut within its last character.
+pub(super) fn is_readable(text: &[u8]) -> bool {
+    let is_control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\n' | b'\r' | b'\t');
+    !text.iter().any(is_control)
+        && std::str::from_utf8(text).map_or_else(|e| e.error_len().is_none(), |_| true)
 }
 
 #[cfg(test)]
@@ -147,5 +163,22 @@ mod tests {
         let n = base64_into(b"_-8=", &mut plain);
         assert_eq!(&plain[..n], [0xff, 0xef]);
         assert_eq!(base64_into(b"aGVsbG8gd29ybGQ", &mut plain[..3]), 3);
+    }
+
+    #[test]
+    fn hex_is_decoded_to_its_end() {
+        let mut plain = [0u8; 8];
+        let n = hex_into(b"414B49z1", &mut plain);
+        assert_eq!(&plain[..n], b"AKI");
+        assert_eq!(hex_into(b"4142434", &mut plain), 3);
+        assert_eq!(hex_into(b"414243", &mut plain[..2]), 2);
+    }
+
+    #[test]
+    fn readable_text_may_be_cut_within_a_character() {
+        assert!(is_readable("a=\u{e4}\n".as_bytes()));
+        assert!(is_readable(&"a=\u{e4}".as_bytes()[..3]));
+        assert!(!is_readable(b"a\x00b"));
+        assert!(!is_readable(b"a\xffb"));
     }
 }

@@ -12,6 +12,7 @@ use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::{Anchored, MatchKind, StartKind, dfa::DFA};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::decoded;
 use super::encoding::{self, Back};
 use super::keys::Keys;
 use super::numbers;
@@ -45,8 +46,8 @@ pub(super) struct Probe<'t> {
 const REACH: usize = 4096;
 /// Encodings undone one after the other.
 const LAYERS: usize = 3;
-/// Shortest base64 text that is decoded.
-const BASE64_MIN: usize = 40;
+/// Shortest base64 or hex text that is decoded.
+const BASE64_MIN: usize = decoded::RUN_MIN;
 
 /// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes. 8 KiB, so it stays in the
 /// fastest cache, which the automaton (a megabyte) does not; few places of a clean text pass.
@@ -259,8 +260,11 @@ impl Engine {
         let Some(rule) = self.rules.get(index) else {
             return;
         };
-        if spans.covers(probe.at, rule.rank) || (rule.word && !is_word_start(probe.text, probe.at))
-        {
+        // A known kind has a prefix and a length of its own: it stands out behind a `_` too.
+        let is_glued = rule.rank == Rank::Known
+            && probe.at.checked_sub(1).and_then(|at| probe.text.get(at)) == Some(&b'_');
+        let is_inside = rule.word && !is_glued && !is_word_start(probe.text, probe.at);
+        if spans.covers(probe.at, rule.rank) || is_inside {
             return;
         }
         let (start, regex) = match rule.find {
@@ -337,7 +341,7 @@ impl Engine {
         }
     }
 
-    /// Decodes long runs of base64; one that holds a secret goes whole, under the tag of the first
+    /// Decodes long runs of base64 or hex; one that holds a secret goes whole, under the tag of the first
     /// secret in it.
     fn base64(&self, text: &[u8], layer: usize, spans: &mut Spans) {
         let mut at = BASE64_MIN - 1;
@@ -363,29 +367,31 @@ impl Engine {
 
     fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
         let encoded = text.get(run.clone()).unwrap_or_default();
-        let mut head = [0u8; 24];
-        let length = encoding::base64_into(encoded.get(..32).unwrap_or(encoded), &mut head);
-        if !encoding::is_printable(head.get(..length).unwrap_or_default()) {
-            return;
-        }
-        let mut plain = vec![0u8; encoded.len()];
-        let length = encoding::base64_into(encoded, &mut plain);
-        plain.truncate(length);
-        let mut inner = Spans::new(self.spans_max);
-        self.search(&plain, Place::Text, layer + 1, &mut inner);
-        if inner.overflowed() {
-            spans.overflow();
-        }
-        if let Some(first) = inner.settle(&plain).into_iter().next() {
+        let readable = decoded::starts(encoded).filter_map(|start| {
+            let plain = decoded::plain(encoded.get(start..)?)?;
+            Some((start, plain))
+        });
+        for (start, plain) in readable.take(decoded::READABLE_MAX) {
+            let mut inner = Spans::new(self.spans_max);
+            self.search(&plain, Place::Text, layer + 1, &mut inner);
+            if inner.overflowed() {
+                spans.overflow();
+            }
+            if inner.is_empty() {
+                decoded::named(&plain, &self.keys, &mut inner);
+            }
+            let Some(first) = inner.settle(&plain).into_iter().next() else {
+                continue;
+            };
             let secret = first
                 .decoded
                 .or_else(|| plain.get(first.secret).map(<[u8]>::to_vec));
             let padding = text.get(run.end..).map_or(0, |rest| {
                 rest.iter().take(2).take_while(|b| **b == b'=').count()
             });
-            spans.push_span(Span {
-                place: run.start..run.end + padding,
-                secret: run,
+            return spans.push_span(Span {
+                place: run.start + start..run.end + padding,
+                secret: run.start + start..run.end,
                 decoded: secret,
                 rule: first.rule,
                 rank: Rank::Known,

@@ -1,13 +1,14 @@
 //! JSON text in, the same text without its secrets out, in one pass, without a tree: what is not secret
 //! is copied as it was written, with its room, its numbers, the order and the doubles of its keys.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Redactor;
 use super::engine::Place;
+use super::escapes::{escape, unescape};
 use super::keys::{self, Class, Kind};
 use super::replace::Tally;
+use super::values::{self, List};
 
 /// Deepest nesting of objects and arrays that is read.
 const LEVELS_MAX: usize = 128;
@@ -262,17 +263,22 @@ impl<'t> Writer<'_, 't> {
             return Ok(());
         }
         // `["Authorization", "Bearer …"]`: a name is followed by its value.
-        let mut before = Class::Pass;
+        let mut before: Option<Range<usize>> = None;
+        let mut count = 0usize;
         loop {
+            count += 1;
             self.room();
-            let class = if level.elements == Class::Pass {
-                before
-            } else {
-                level.elements
+            let element = self.element_ahead();
+            let class = match before.take() {
+                Some(name) if level.elements == Class::Pass => {
+                    self.told(level.name, name, &element, count == 2)
+                }
+                _ => level.elements,
             };
-            let start = self.at;
+            // What a name told is a value: it is no name itself.
+            let is_name = class == Class::Pass && self.peek() == Some(b'"');
             self.any(&level, class, levels)?;
-            before = self.announced(start..self.at, class);
+            before = is_name.then_some(element);
             self.room();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -285,21 +291,35 @@ impl<'t> Writer<'_, 't> {
         }
     }
 
-    /// The class that a string element announces for the one behind it.
-    fn announced(&self, element: Range<usize>, class: Class) -> Class {
-        let written = self.text.get(element).unwrap_or_default();
-        let inside = written
-            .strip_prefix(b"\"")
-            .and_then(|rest| rest.strip_suffix(b"\""));
-        match inside {
-            Some(name) if class == Class::Pass && (4..=40).contains(&name.len()) => {
-                match self.redactor.engine.keys().class(b"", name) {
-                    class @ (Class::Scheme | Class::Cookie | Class::Secret(_)) => class,
-                    _ => Class::Pass,
-                }
-            }
-            _ => Class::Pass,
-        }
+    /// What the next element of an array says: a string without its quotes, a number.
+    fn element_ahead(&self) -> Range<usize> {
+        let start = self.at + usize::from(self.peek() == Some(b'"'));
+        let rest = self.text.get(start..).unwrap_or_default();
+        let length = if start > self.at {
+            memchr::memchr(b'"', rest)
+        } else {
+            rest.iter().take(64).position(|b| b",]{[ \n".contains(b))
+        };
+        start..start + length.unwrap_or(0)
+    }
+
+    /// The class that one element of an array gives to the next.
+    fn told(
+        &self,
+        path: &[u8],
+        name: Range<usize>,
+        element: &Range<usize>,
+        is_second: bool,
+    ) -> Class {
+        let part = |place: Range<usize>| self.text.get(place).unwrap_or_default();
+        let behind = part(element.end..self.text.len());
+        let behind = behind.strip_prefix(b"\"").unwrap_or(behind);
+        let list = List {
+            path,
+            is_pair: is_second && behind.trim_ascii_start().first() == Some(&b']'),
+        };
+        let keys = self.redactor.engine.keys();
+        values::told(keys, part(name), part(element.clone()), list).unwrap_or(Class::Pass)
     }
 
     fn object(&mut self, outer: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
@@ -424,75 +444,5 @@ impl<'t> Writer<'_, 't> {
         let start = ahead.at;
         ahead.string().ok()?;
         self.announcement(start..ahead.at)
-    }
-}
-
-/// A string's text with its escapes undone.
-fn unescape(written: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', written).is_none() {
-        return Cow::Borrowed(written);
-    }
-    let mut text = Vec::with_capacity(written.len());
-    let mut rest = written;
-    while let Some((byte, tail)) = rest.split_first() {
-        rest = tail;
-        if *byte != b'\\' {
-            text.push(*byte);
-            continue;
-        }
-        let Some((escape, tail)) = rest.split_first() else {
-            break;
-        };
-        rest = tail;
-        match escape {
-            b'n' => text.push(b'\n'),
-            b't' => text.push(b'\t'),
-            b'r' => text.push(b'\r'),
-            b'b' => text.push(8),
-            b'f' => text.push(12),
-            b'u' => rest = unicode(rest, &mut text),
-            other => text.push(*other),
-        }
-    }
-    Cow::Owned(text)
-}
-
-/// The character of `XXXX`, or of `XXXX\uXXXX` where it takes two; what is left behind it.
-fn unicode<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
-    let unit = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
-        u32::from_str_radix(digits, 16).ok()
-    };
-    let mut behind = rest.get(4..).unwrap_or_default();
-    let mut code = unit(rest).unwrap_or(0xFFFD);
-    if (0xD800..0xDC00).contains(&code)
-        && let Some(low) = behind.strip_prefix(b"\\u").and_then(unit)
-        && (0xDC00..0xE000).contains(&low)
-    {
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-        behind = behind.get(6..).unwrap_or_default();
-    }
-    let character = char::from_u32(code).unwrap_or('\u{FFFD}');
-    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-    behind
-}
-
-fn escape(text: &[u8], out: &mut Vec<u8>) {
-    for byte in text {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..=31 => {
-                out.extend_from_slice(b"\\u00");
-                let digits = b"0123456789abcdef";
-                for digit in [byte >> 4, byte & 15] {
-                    out.extend(digits.get(usize::from(digit)));
-                }
-            }
-            _ => out.push(*byte),
-        }
     }
 }

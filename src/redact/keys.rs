@@ -249,6 +249,13 @@ impl Normal {
                 0xC2 if tail.first() == Some(&0xAD) => {
                     rest = tail.get(1..).unwrap_or_default();
                 }
+                0xEF => {
+                    let (byte, width) = full_width(tail).unwrap_or((0xEF, 0));
+                    rest = tail.get(width..).unwrap_or_default();
+                    if !b"_-. []$:/".contains(&byte) {
+                        self.add(byte.to_ascii_lowercase());
+                    }
+                }
                 byte => self.add(byte.to_ascii_lowercase()),
             }
         }
@@ -267,6 +274,16 @@ impl Normal {
 
     fn text(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// The ASCII character of a full-width one (U+FF01 to U+FF5E) behind its first byte, and how many bytes
+/// write the rest of it.
+fn full_width(tail: &[u8]) -> Option<(u8, usize)> {
+    match tail {
+        [0xBC, byte @ 0x81..=0xBF, ..] => Some((byte - 0x81 + b'!', 2)),
+        [0xBD, byte @ 0x80..=0x9E, ..] => Some((byte - 0x80 + b'`', 2)),
+        _ => None,
     }
 }
 
@@ -292,6 +309,8 @@ mod tests {
             "db-password",
             "smtpPass",
             "pass\u{200b}word",
+            "ｐａｓｓｗｏｒｄ",
+            "Ａｐｉ＿Ｋｅｙ",
             "client_secret",
             "clientSecret",
             "webhook.secret",

@@ -34,6 +34,15 @@ pub(super) fn exact(name: &[u8]) -> Option<Class> {
         .map(|(class, _)| *class)
 }
 
+/// Every name whose value is secret whatever it is, or where it looks random.
+#[cfg(test)]
+pub(super) fn sensitive() -> impl Iterator<Item = (Class, &'static str)> {
+    EXACT
+        .iter()
+        .filter(|(class, _)| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
+        .flat_map(|(class, names)| names.split_ascii_whitespace().map(|name| (*class, name)))
+}
+
 /// Whether a parameter of a query string is secret there, under a name that says nothing elsewhere.
 pub(super) fn is_param(name: &[u8]) -> bool {
     words(PARAMS).any(|known| name.eq_ignore_ascii_case(known))

@@ -1,6 +1,8 @@
 //! One value in, the value without its secrets out; `None` where nothing changes, so that a clean
 //! value costs no memory.
 
+use std::ops::Range;
+
 use super::check;
 use super::engine::Place;
 use super::json;
@@ -85,7 +87,9 @@ impl Redactor {
             Class::Secret(kind) => self.whole(kind, text, tally),
             Class::Random(kind) if check::is_random(text) => self.whole(kind, text, tally),
             Class::Scheme => {
-                let place = values::behind_scheme(text, 0..text.len());
+                let masked = self.masked(text);
+                let seen = masked.as_ref().map_or(text, |(masked, _)| masked);
+                let place = values::behind_scheme(seen, 0..text.len());
                 self.parts(text, std::iter::once(place), Kind::Token, tally)
             }
             Class::Cookie => {
@@ -109,6 +113,8 @@ impl Redactor {
                 None
             }
             Class::Secret(kind) => self.whole(kind, digits, tally),
+            Class::Scheme if digits.len() >= 4 => self.whole(Kind::Token, digits, tally),
+            Class::Cookie if digits.len() >= 4 => self.whole(Kind::Session, digits, tally),
             _ if numbers::is_card_number(digits) => self.whole(Kind::Card, digits, tally),
             _ => None,
         }
@@ -122,7 +128,7 @@ impl Redactor {
     fn parts(
         &self,
         text: &[u8],
-        places: impl Iterator<Item = std::ops::Range<usize>>,
+        places: impl Iterator<Item = Range<usize>>,
         kind: Kind,
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
@@ -188,9 +194,18 @@ impl Redactor {
     /// Every secret of a text outside of our own tags. The rules do not see these: their words are
     /// keywords too, and what stands before a tag has been answered by it.
     fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
+        let Some((masked, tags)) = self.masked(text) else {
+            return self.engine.find(text, place);
+        };
+        let found = self.engine.find(&masked, place)?;
+        Some(spans::outside(found, &tags, text))
+    }
+
+    /// A text with our own tags blotted out, and where they stand; `None` where it has none.
+    fn masked(&self, text: &[u8]) -> Option<(Vec<u8>, Vec<Range<usize>>)> {
         let tags = tag::own(text, self.key.id());
         if tags.is_empty() {
-            return self.engine.find(text, place);
+            return None;
         }
         let mut masked = text.to_vec();
         for tag in &tags {
@@ -198,8 +213,7 @@ impl Redactor {
                 bytes.fill(b'*');
             }
         }
-        let found = self.engine.find(&masked, place)?;
-        Some(spans::outside(found, &tags, text))
+        Some((masked, tags))
     }
 
     /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::engine::Place;
 use super::keys::{Class, Kind};
 use super::replace::Tally;
+use super::values::{self, List};
 use super::{Known, Redactor};
 use crate::model::{Event, Field, FieldName, Value};
 
@@ -75,7 +76,10 @@ fn field<'a>(
         FieldName::Ext(path) => {
             let (class, clean_name) = ext_class(redactor, path, tally);
             let class = match class {
-                Class::PairValue => paired(redactor, event, at, path).unwrap_or(Class::Pass),
+                Class::PairValue => paired(redactor, event, at, path)
+                    .or_else(|| told(redactor, event, at, path))
+                    .unwrap_or(Class::Pass),
+                Class::Pass => told(redactor, event, at, path).unwrap_or(Class::Pass),
                 class => class,
             };
             (class, ext_place(path), clean_name)
@@ -192,6 +196,32 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
     .find(|class| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
 }
 
+/// What the value before under the same name says of this one: an array of names and values
+/// (`rawHeaders`) comes as one name with many values.
+fn told(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
+    let is_here = |(name, _): &(FieldName<'_>, Value<'_>)| matches!(name, FieldName::Ext(name) if **name == *path);
+    let before = event.fields().get(at.checked_sub(1)?)?;
+    if !is_here(before) {
+        return None;
+    }
+    let Value::Str(before) = &before.1 else {
+        return None;
+    };
+    let (Value::Str(value) | Value::Num(value)) = &event.fields().get(at)?.1 else {
+        return None;
+    };
+    let further = [at.checked_sub(2), Some(at + 1)];
+    let list = List {
+        path: path.as_bytes(),
+        is_pair: !further
+            .into_iter()
+            .flatten()
+            .any(|at| event.fields().get(at).is_some_and(is_here)),
+    };
+    let keys = redactor.engine.keys();
+    values::told(keys, before.as_bytes(), value.as_bytes(), list)
+}
+
 fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
     let secrets = std::mem::take(&mut tally.learned);
     if secrets.is_empty() {
@@ -234,5 +264,49 @@ fn note(event: &mut Event<'_>, tally: &Tally) {
         if !is_there {
             event.push_str(Field::RedactionRules, *rule);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cleaned, line};
+
+    #[test]
+    fn names_and_values_may_come_as_a_list() {
+        let clean = cleaned(&[
+            ("rawHeaders", "Host"),
+            ("rawHeaders", "example.com"),
+            ("rawHeaders", "X-Api-Key"),
+            ("rawHeaders", "abc"),
+            ("headers.0", "password"),
+            ("headers.0", "Zq8fJ2kLm9pQ4rSt"),
+            ("headers.1", "Authorization"),
+            ("headers.1", "Bearer abc"),
+            ("required", "email"),
+            ("required", "password"),
+            ("required", "name"),
+        ]);
+        assert_eq!(
+            clean,
+            [
+                "Host",
+                "example.com",
+                "X-Api-Key",
+                "[secret]",
+                "password",
+                "[password]",
+                "Authorization",
+                "Bearer [token]",
+                "email",
+                "password",
+                "name",
+            ]
+        );
+        assert_eq!(
+            line(
+                r#"{"headers":[["password","Zq8fJ2kLm9pQ4rSt"],["pin",4711]],"required":["email","password","name"]}"#
+            ),
+            r#"{"headers":[["password","[password]"],["pin","[one-time]"]],"required":["email","password","name"]}"#
+        );
     }
 }

@@ -30,7 +30,7 @@ fn event<'a>(fields: &[(&'a str, &'a str)]) -> Event<'a> {
 }
 
 /// The texts of an event's fields after redaction, tags shortened to `[rule]`.
-fn cleaned(fields: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn cleaned(fields: &[(&str, &str)]) -> Vec<String> {
     let clean = redactor().redact(event(fields));
     let texts = clean.fields().iter().take(fields.len());
     texts
@@ -52,7 +52,7 @@ fn short(text: &str) -> String {
     out + rest
 }
 
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     short(std::str::from_utf8(&redactor().redact_line(text.as_bytes())).unwrap())
 }
 
@@ -273,6 +273,14 @@ fn json_is_rewritten_byte_for_byte_around_secrets() {
             r#"{"rawHeaders":["Host","x","X-Api-Key","[secret]"]}"#,
         ),
         (
+            r#"{"Authorization":74533657152674,"cookie":1234567,"cookies":0}"#,
+            r#"{"Authorization":"[token]","cookie":"[session]","cookies":0}"#,
+        ),
+        (
+            r#"{"ｐａｓｓｗｏｒｄ":"x1y2"}"#,
+            r#"{"ｐａｓｓｗｏｒｄ":"[password]"}"#,
+        ),
+        (
             r#"{"token":{"type":"jwt","value":"abcd"}}"#,
             r#"{"token":{"type":"jwt","value":"[token]"}}"#,
         ),
@@ -317,6 +325,19 @@ fn encodings_hide_nothing() {
         line("b64 dXNlcj1ib2IgcGFzc3dvcmQ9aHVudGVyMjIgYW5kIHNvbWUgd29yZHM= end"),
         "b64 [password] end"
     );
+    // "pin=4711&a=1&bb=22", and "tkn=…" behind the steps of a path.
+    assert_eq!(line("b cGluPTQ3MTEmYT0xJmJiPTIy"), "b [one-time]");
+    assert_eq!(line("b cGluPTQ3MTE= x"), "b [one-time] x");
+    assert_eq!(line("b eyJwaW4iOiI0NzExIn0= x"), "b [one-time] x");
+    assert_eq!(
+        line("GET /v1/dGtuPWh1bnRlcjIyMyZhPTEmYj0y"),
+        "GET /v1/[token]"
+    );
+    assert_eq!(
+        line("blob 414b494147595835543757454558494e414b4d48 x"),
+        "blob [aws-key-id] x"
+    );
+    assert_eq!(line("my_AKIAGYX5T7WEEXINAKMH x"), "my_[aws-key-id] x");
 }
 
 #[test]

@@ -3,33 +3,190 @@
 
 use std::ops::Range;
 
-/// What stands behind the scheme of an `Authorization` value: all of it where there is no scheme.
+use super::check;
+use super::keys::{Class, Keys, Kind};
+
+/// Schemes of `Authorization`: the registered ones and those that known services made up.
+const SCHEMES: &[&[u8]] = &[
+    b"bearer",
+    b"basic",
+    b"digest",
+    b"token",
+    b"oauth",
+    b"negotiate",
+    b"kerberos",
+    b"ntlm",
+    b"hawk",
+    b"hoba",
+    b"mutual",
+    b"dpop",
+    b"gnap",
+    b"vapid",
+    b"webpush",
+    b"concealed",
+    b"signature",
+    b"sharedkey",
+    b"sharedkeylite",
+    b"sharedaccesssignature",
+    b"apikey",
+    b"api-key",
+    b"key",
+    b"jwt",
+    b"mac",
+    b"privatetoken",
+    b"private-token",
+    b"accesskey",
+    b"access-key",
+    b"accesstoken",
+    b"apitoken",
+    b"aws",
+    b"aws4-hmac-sha256",
+    b"goog4-hmac-sha256",
+    b"goog4-rsa-sha256",
+    b"tc3-hmac-sha256",
+    b"acs3-hmac-sha256",
+    b"hmac",
+    b"hmac-sha256",
+    b"wsse",
+    b"usernametoken",
+    b"bot",
+    b"client-id",
+    b"genie-key",
+    b"geniekey",
+    b"googlelogin",
+    b"splunk",
+    b"ssws",
+    b"sso-key",
+    b"flyv1",
+    b"zoho-oauthtoken",
+    b"klaviyo-api-key",
+    b"deepl-auth-key",
+];
+
+/// What stands behind the scheme of an `Authorization` value: all of it where there is no scheme. A
+/// secret is not taken for one, which would leave it and tag the word behind it.
 pub(super) fn behind_scheme(text: &[u8], value: Range<usize>) -> Range<usize> {
     let Some(written) = text.get(value.clone()) else {
         return value;
     };
     // A scheme read without quotes ends at the room behind it: what follows belongs to the value.
-    let scheme = written
+    let length = written
         .iter()
         .take(24)
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         .count();
-    let is_scheme = written.first().is_some_and(u8::is_ascii_alphabetic);
-    let behind = text.get(value.start + scheme..).unwrap_or_default();
+    let behind = text.get(value.start + length..).unwrap_or_default();
     let room = behind.iter().take_while(|b| **b == b' ').count();
-    if !is_scheme || scheme == 0 || room == 0 {
+    let start = value.start + length + room;
+    let rest = text.get(start..).unwrap_or_default();
+    let end = if start < value.end {
+        value.end
+    } else {
+        rest.iter()
+            .position(|b| b.is_ascii_whitespace() || b"\"'`\\".contains(b))
+            .map_or(text.len(), |end| start + end)
+    };
+    if length == 0 || room == 0 || end <= start {
         return value;
     }
-    let start = value.start + scheme + room;
-    if start < value.end {
-        return start..value.end;
+    let scheme = written.get(..length).unwrap_or_default();
+    let credential = text.get(start..end).unwrap_or_default();
+    match scheme {
+        scheme if is_scheme(scheme) => start..end,
+        scheme if !is_word(scheme) => value,
+        // A scheme nobody knows, or two words of which either may be the secret.
+        _ if is_drawn(credential)
+            || credential.contains(&b'=')
+            || check::is_placeholder(credential) =>
+        {
+            start..end
+        }
+        _ => value.start..end,
     }
-    let rest = text.get(start..).unwrap_or_default();
-    let end = rest
+}
+
+fn is_scheme(word: &[u8]) -> bool {
+    SCHEMES.iter().any(|known| word.eq_ignore_ascii_case(known))
+        || word
+            .get(..6)
+            .is_some_and(|head| head.eq_ignore_ascii_case(b"scram-"))
+}
+
+/// Letters as in a word: short, and not drawn by a machine.
+fn is_word(text: &[u8]) -> bool {
+    let switches = text
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    text.len() <= 16
+        && text.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-')
+        && switches.count() <= 2
+}
+
+/// Whether text was drawn by a machine, or is at least no word and no name.
+fn is_drawn(text: &[u8]) -> bool {
+    check::is_random(text)
+        || text.len() >= 8 && text.iter().all(u8::is_ascii_alphanumeric) && check::mixed(text)
+}
+
+/// The class that the element before gives to an element of an array, as in
+/// `["X-Api-Key","…"]` and `["--password","…"]`. In a list of names (`["email","password","name"]`) a
+/// name follows, which stays.
+pub(super) fn told(keys: &Keys, name: &[u8], value: &[u8], list: List<'_>) -> Option<Class> {
+    if !(3..=48).contains(&name.len()) || value.is_empty() {
+        return None;
+    }
+    let class = keys.announced(name);
+    let (Class::Scheme | Class::Cookie | Class::Secret(_)) = class else {
+        return None;
+    };
+    let is_flag = name.starts_with(b"-") && !value.starts_with(b"-");
+    let is_told = is_flag
+        || is_header_list(list.path)
+        || (is_value(class, value) || list.is_pair && is_unlike_a_name(value))
+            && keys.class(b"", value) == Class::Pass;
+    is_told.then_some(class)
+}
+
+/// The list that a name and a value stand in.
+#[derive(Clone, Copy)]
+pub(super) struct List<'p> {
+    /// The name it stands under.
+    pub(super) path: &'p [u8],
+    /// Whether the two are all it holds (`[["password","…"],["user","…"]]`).
+    pub(super) is_pair: bool,
+}
+
+fn is_unlike_a_name(text: &[u8]) -> bool {
+    text.len() >= 4
+        && text
+            .iter()
+            .any(|b| b.is_ascii_digit() || b.is_ascii_punctuation() && !b"_-./:".contains(b))
+}
+
+/// Node's flat list of names and values: what follows a name is its value, whatever it looks like.
+fn is_header_list(path: &[u8]) -> bool {
+    let last = path.rsplit(|b| *b == b'.').next().unwrap_or(path);
+    [&b"rawheaders"[..], b"raw_headers", b"rawtrailers"]
         .iter()
-        .position(|b| b.is_ascii_whitespace() || b"\"'`\\".contains(b))
-        .map_or(text.len(), |end| start + end);
-    if end > start { start..end } else { value }
+        .any(|known| last.eq_ignore_ascii_case(known))
+}
+
+/// Whether a text can be no name, but the value that a name of this class announces.
+fn is_value(class: Class, text: &[u8]) -> bool {
+    let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
+    let is_number = digits + 3 >= text.len() && text.iter().all(|b| !b.is_ascii_alphabetic());
+    let is_own = match class {
+        Class::Scheme => {
+            let word = text.split(|b| *b == b' ').next().unwrap_or_default();
+            word.len() < text.len() && is_scheme(word)
+        }
+        Class::Cookie => text.contains(&b'='),
+        Class::Secret(Kind::OneTime | Kind::Cvv) => is_number && (3..=12).contains(&digits),
+        Class::Secret(Kind::Card | Kind::Bank | Kind::Ssn) => is_number && digits >= 6,
+        Class::Secret(Kind::Connection) => is_connection(text),
+        _ => false,
+    };
+    is_own || is_drawn(text)
 }
 
 /// Whether a value says how to connect: `dsn` is also a delivery status.
@@ -69,6 +226,10 @@ pub(super) fn cookie_values(text: &[u8], value: Range<usize>, mut take: impl FnM
                 .iter()
                 .any(|known| name.eq_ignore_ascii_case(known))
             {
+                // `cookie=…&b=1` of a form: no name holds `&`.
+                if let Some(amp) = memchr::memrchr(b'&', name) {
+                    take(start..start + amp);
+                }
                 let written = part.get(equals + 1..).unwrap_or_default();
                 let room = written.len() - written.trim_ascii_start().len();
                 let begin = start + equals + 1 + room;
@@ -98,6 +259,13 @@ mod tests {
         );
         check("abc", "abc");
         check("0abc def", "0abc def");
+        check("Custom a1b2c3d4e5", "a1b2c3d4e5");
+        check("SCRAM-SHA-256 data", "data");
+        // A secret is no scheme, and of two words either may be the secret.
+        check("Zq8fJ2kLm9pQ4rSt for", "Zq8fJ2kLm9pQ4rSt for");
+        check("hunter correct", "hunter correct");
+        assert_eq!(behind_scheme(b"Zq8fJ2kLm9pQ4rSt for bob", 0..16), 0..16);
+        assert_eq!(behind_scheme(b"hunter for bob", 0..6), 0..10);
         assert_eq!(behind_scheme(b"Bearer abc, rest", 0..6), 7..11);
     }
 
@@ -116,5 +284,38 @@ mod tests {
             &["abc="],
         );
         check("opaque", &["opaque"]);
+        check("opaque&b=1; c=2", &["opaque", "1", "2"]);
+    }
+
+    #[test]
+    fn names_tell_of_the_value_behind_and_not_of_names() {
+        let keys = Keys::new();
+        let check_in = |path: &str, is_pair: bool, name: &str, value: &str, expected: bool| {
+            let path = path.as_bytes();
+            let list = List { path, is_pair };
+            let class = told(&keys, name.as_bytes(), value.as_bytes(), list);
+            assert_eq!(class.is_some(), expected, "{name} {value}");
+        };
+        let check = |path: &str, name: &str, value: &str, expected: bool| {
+            check_in(path, false, name, value, expected);
+        };
+        check_in("headers", true, "password", "hunter2-correct", true);
+        check_in("headers", true, "password", "pa$$", true);
+        check_in("unique", true, "password", "name", false);
+        check_in("unique", true, "password", "newPassword2", false);
+        check("headers.0", "X-Api-Key", "Zq8fJ2kLm9pQ4rSt", true);
+        check("headers", "Authorization", "Bearer abc", true);
+        check("headers", "cookie", "a=b", true);
+        check("list", "password", "hunter22", true);
+        check("list", "pin", "4711", true);
+        check("rawHeaders", "X-Api-Key", "abc", true);
+        check("argv", "--password", "hunter", true);
+        check("argv", "--password", "--verbose", false);
+        check("required", "password", "name", false);
+        check("required", "password", "password2", false);
+        check("allow", "Authorization", "X-B3-TraceId", false);
+        check("allow", "Authorization", "Content-Type", false);
+        check("rows", "token", "2026-11-21T10:00:00Z", false);
+        check("rows", "page", "Zq8fJ2kLm9pQ4rSt", false);
     }
 }

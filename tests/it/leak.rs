@@ -75,6 +75,9 @@ const SECRETS: &[&str] = &[
 fn carriers(number: usize, secret: &str) -> Vec<String> {
     let id = format!("leak-{number}");
     let nested = json!({"user": "kim", "password": secret}).to_string();
+    let form = format!("password={secret}&page=2");
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&form);
+    let hex: String = form.bytes().map(|b| format!("{b:02x}")).collect();
     [
         json!({"message": format!("login with password={secret} failed"), "request_id": id}),
         json!({"password": secret, "message": format!("echo {secret}"), "request_id": id}),
@@ -85,6 +88,15 @@ fn carriers(number: usize, secret: &str) -> Vec<String> {
         json!({"credentials": {"deep": {"deeper": [secret, secret]}}, "request_id": id}),
         json!({"api_key": secret, "session_id": secret, "request_id": id}),
         json!({"url": format!("https://kim:{secret}@db.example.com/x"), "request_id": id}),
+        json!({"message": format!("x Authorization={secret} for user kim"), "request_id": id}),
+        json!({"path": format!("/x?cookie={secret}&page=2"), "request_id": id}),
+        json!({"rawHeaders": ["Host", "example.com", "X-Api-Key", secret], "request_id": id}),
+        json!({"headers": [["user", "kim"], ["password", secret]], "request_id": id}),
+        json!({"payload": base64, "request_id": id}),
+        json!({"path": format!("/v1/{hex}"), "request_id": id}),
+        json!({"body": format!("<wsse:Password Type=\"x\">{secret}</wsse:Password>"), "request_id": id}),
+        json!({"message": format!("{{'pw': '{secret}', 'user': 'kim'}}"), "request_id": id}),
+        json!({"ｐａｓｓｗｏｒｄ": secret, "request_id": id}),
     ]
     .iter()
     .map(ToString::to_string)
@@ -201,7 +213,7 @@ fn a_planted_secret_survives_nowhere() {
     server.settle();
     write_about_an_alert(&server);
     let hits = server.search("");
-    assert!(hits.len() >= SECRETS.len() * 10 + 40, "{}", hits.len());
+    assert!(hits.len() >= SECRETS.len() * 19 + 40, "{}", hits.len());
     said.push(serde_json::to_vec(&hits).unwrap());
     for path in [
         "/api/v1/alerts?limit=100",

@@ -2,6 +2,8 @@
 //! `<token>…</token>`, `?code=…`. The name is classed as a field's name would be; what follows
 //! decides how much proof the value must bring.
 
+mod element;
+
 use std::ops::Range;
 
 use super::check;
@@ -30,18 +32,20 @@ enum Sign {
 /// Looks at the name around a keyword and at what is assigned to it.
 pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
     let text = probe.text;
-    let mut name = name_around(text, probe.at);
+    // `<pin ` and `:pin ` begin before the name.
+    let at = probe.at + usize::from(matches!(text.get(probe.at), Some(b'<' | b':')));
+    let mut name = name_around(text, at);
     let Some(mut written) = text.get(name.clone()) else {
         return;
     };
     let mut class = probe.keys.class(b"", written);
     if class == Class::Pass
-        && let Some(short) = before_dash(text, probe.at, &name)
+        && let Some(short) = before_dash(text, at, &name)
     {
         (name, written) = (short.clone(), text.get(short).unwrap_or_default());
         class = probe.keys.class(b"", written);
     }
-    if written.len() <= 3 && !is_apart(text, name.start) {
+    if written.len() <= 3 && !is_apart(text, name.start) && !element::is_open(text, &name) {
         return;
     }
     let is_parameter = is_parameter(probe, name.start);
@@ -57,30 +61,61 @@ pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
         Class::Pass | Class::PairName | Class::PairValue => return,
         class => class,
     };
-    let Some((mut sign, start)) = sign_behind(text, &name) else {
+    let Some(assigned) = assigned(text, &name) else {
         return;
     };
-    let (value, is_quoted) = value_from(text, start, sign);
-    let Some(written) = text.get(value.clone()) else {
-        return;
-    };
-    if sign == Sign::Room && is_flag(text, name.start) && check::mixed(written) {
-        sign = Sign::Equals;
-    }
     match class {
-        Class::Cookie if sign != Sign::Room => cookies(text, value, spans),
-        Class::Scheme if sign != Sign::Room => {
-            let place = values::behind_scheme(text, value);
+        Class::Cookie if assigned.sign != Sign::Room => {
+            let end = cookies_end(text, &assigned, is_parameter);
+            values::cookie_values(text, assigned.value.start..end, |place| {
+                take(text, place, Kind::Session, spans);
+            });
+        }
+        Class::Scheme if assigned.sign != Sign::Room => {
+            let place = values::behind_scheme(text, assigned.value);
             take(text, place, Kind::Token, spans);
         }
         Class::Secret(kind) | Class::Random(kind) => {
             let is_weak = matches!(class, Class::Random(_));
-            if is_secret(written, kind, is_weak, sign, is_quoted) {
-                take(text, value, kind, spans);
+            let written = text.get(assigned.value.clone()).unwrap_or_default();
+            if is_secret(written, kind, is_weak, assigned.sign, assigned.is_bounded) {
+                take(text, assigned.value, kind, spans);
             }
         }
         _ => {}
     }
+}
+
+/// What is assigned to a name.
+struct Assigned {
+    sign: Sign,
+    value: Range<usize>,
+    /// Quotes or an element say where it begins and ends.
+    is_bounded: bool,
+    is_element: bool,
+}
+
+fn assigned(text: &[u8], name: &Range<usize>) -> Option<Assigned> {
+    if let Some(value) = element::text_of(text, name) {
+        return Some(Assigned {
+            sign: Sign::Equals,
+            value,
+            is_bounded: true,
+            is_element: true,
+        });
+    }
+    let (mut sign, start) = sign_behind(text, name)?;
+    let (value, is_bounded) = value_from(text, start, sign);
+    let written = text.get(value.clone())?;
+    if sign == Sign::Room && is_flag(text, name.start) && check::mixed(written) {
+        sign = Sign::Equals;
+    }
+    Some(Assigned {
+        sign,
+        value,
+        is_bounded,
+        is_element: false,
+    })
 }
 
 fn take(text: &[u8], place: Range<usize>, kind: Kind, spans: &mut Spans) {
@@ -177,7 +212,6 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
     let byte = |at: usize| text.get(at).copied();
     let closing = skip(text, &mut at, 4, |b| b"\\\"'`])*".contains(&b));
     let room = skip(text, &mut at, 4, |b| matches!(b, b' ' | b'\t'));
-    let is_element = name.start > 0 && byte(name.start - 1) == Some(b'<');
     let sign = match (byte(at), byte(at + 1)) {
         (Some(b'='), Some(b'>' | b'=')) | (Some(b':'), Some(b'=')) => {
             at += 2;
@@ -192,9 +226,13 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
             at += 1;
             Sign::Colon
         }
-        (Some(b'>'), _) if is_element => {
+        // An element that is not closed was cut, or is none: `login <token> [options]`, `<user>:<password>@host`.
+        (Some(b'>'), next) if element::is_open(text, name) => {
             at += 1;
-            Sign::Equals
+            match next {
+                Some(b) if !b.is_ascii_whitespace() && b != b'@' => Sign::Equals,
+                _ => Sign::Room,
+            }
         }
         (Some(b','), _) if closing > 0 || byte(at + 1) == Some(b' ') => {
             // `"name":"token","value":"…"` and `setopt(TOKEN, "…")`.
@@ -374,16 +412,21 @@ fn is_hex_key(value: &[u8]) -> bool {
     value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) && check::digit(value)
 }
 
-/// The values of `a=1; b=2` up to the end of the line.
-fn cookies(text: &[u8], value: Range<usize>, spans: &mut Spans) {
-    let rest = text.get(value.start..).unwrap_or_default();
-    let end = rest
-        .iter()
-        .position(|b| matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'\\'))
-        .map_or(text.len(), |end| value.start + end);
-    values::cookie_values(text, value.start..end, |place| {
-        take(text, place, Kind::Session, spans)
-    });
+/// Where the values of `a=1; b=2` end: with the line, with the parameter of a query, with the element.
+fn cookies_end(text: &[u8], assigned: &Assigned, is_parameter: bool) -> usize {
+    if assigned.is_element {
+        return assigned.value.end;
+    }
+    let stops: &[u8] = if is_parameter {
+        b"\n\r\"'\\ \t&#"
+    } else {
+        b"\n\r\"'\\"
+    };
+    let start = assigned.value.start;
+    let rest = text.get(start..).unwrap_or_default();
+    rest.iter()
+        .position(|b| stops.contains(b))
+        .map_or(text.len(), |end| start + end)
 }
 
 #[cfg(test)]

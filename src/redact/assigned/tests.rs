@@ -1,4 +1,5 @@
 use super::super::engine::Place;
+use super::super::keys::{Class, Kind};
 use super::super::tests::redactor;
 
 /// What of a text is found, written `{thus}` in the expectation.
@@ -84,4 +85,102 @@ fn headers_written_out_lose_their_credentials() {
     check("Cookie: sid=⟨abcd⟩; theme=⟨dark⟩\nHost: x");
     check("Set-Cookie: sid=⟨abcd⟩; Path=/; HttpOnly");
     check("X-Api-Key: ⟨a1b2c3d4⟩");
+}
+
+#[test]
+fn a_secret_is_not_taken_for_a_scheme() {
+    check("x Authorization=⟨Zq8fJ2kLm9pQ4rSt⟩ for user bob");
+    check("Authorization: ⟨Zq8fJ2kLm9pQ4rSt⟩ for user bob");
+    check("Authorization: ApiKey ⟨abc⟩ for user bob");
+    check("Authorization: Custom ⟨Zq8fJ2kLm9pQ4rSt⟩ for user bob");
+}
+
+#[test]
+fn a_cookie_in_a_query_ends_with_its_parameter() {
+    check("/x?cookie=⟨Zq8fJ2kLm9pQ4rSt⟩&b=1");
+    check("/x?cookie=sid=⟨abcd⟩;t=⟨dark⟩&b=1 HTTP/1.1");
+    check_in(Place::Query, "cookie=⟨Zq8fJ2kLm9pQ4rSt⟩&b=1");
+    check("sent cookie=⟨Zq8fJ2kLm9pQ4rSt⟩&b=⟨1⟩");
+}
+
+#[test]
+fn elements_have_prefixes_attributes_and_short_names() {
+    check("<wsse:Password>⟨Zq8fJ2kL⟩</wsse:Password>");
+    check("<wsse:Password Type=\"x#PasswordText\">⟨two words⟩</wsse:Password>");
+    check("<pass>⟨hunter2⟩</pass><pin>⟨4711⟩</pin><ns:pin>⟨4712⟩</ns:pin>");
+    check("<password><![CDATA[⟨a<b>c⟩]]></password>");
+    check("<token>\n  ⟨abc123def⟩\n</token>");
+    check("cut <token>⟨Zq8fJ2kLm9pQ4rSt⟩");
+    check("cut <password>⟨hunter2⟩");
+    check("mongodb://<user>:<password>@host.example/app");
+    check("<pin type=\"x\">⟨4711⟩</pin>");
+    check("usage: login <token> <user> [options]");
+    check("<password/> <password></password> <compass>north</compass>");
+}
+
+#[test]
+fn dictionaries_of_programs_are_read() {
+    check(
+        "{'session': '⟨Zq8fJ2kLm9pQ4rSt⟩', 'auth': '⟨Zq8fJ2kLm9pQ4rSt⟩', 'pw': '⟨Zq8fJ2kL⟩', 'pin': '⟨4711⟩'}",
+    );
+    check("{'session': 'started', 'auth': 'failed', 'code': '404'}");
+}
+
+#[test]
+fn text_behind_a_word_must_look_like_a_secret() {
+    check("session: ⟨Zq8fJ2kLm9pQ4rSt⟩");
+    check("sig: ⟨Zq8fJ2kLm9pQ4rSt⟩");
+    check("mfa_code: ⟨Zq8fJ2kLm9pQ4rSt⟩");
+    check("mfa_code: ⟨123456⟩");
+    check("session: opened for user root");
+    check("status_code: 404, error code: 12345, zipcode: 12345");
+}
+
+/// Every sensitive name in every form, so that none waits for a keyword it has not.
+#[test]
+fn every_name_is_found_in_every_form() {
+    let redactor = redactor();
+    let mut missed = Vec::new();
+    for (class, name) in crate::redact::names::sensitive() {
+        use base64::Engine as _;
+        let base64 = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
+        let secret = match class {
+            Class::Secret(Kind::OneTime | Kind::Cvv) => "4711",
+            Class::Secret(Kind::Card | Kind::Bank | Kind::Ssn) => "4539963648192391",
+            _ => "Zq8fJ2kLm9pQ4rSt",
+        };
+        let value = match class {
+            Class::Secret(Kind::Connection) => format!("x://u:{secret}@h"),
+            _ => secret.to_owned(),
+        };
+        let form = base64(format!("{name}={value}&a=1&b=2222"));
+        let json = base64(format!("{{\"{name}\":\"{value}\"}}"));
+        for text in [
+            format!("payload {form} end"),
+            format!("payload {json} end"),
+            form,
+            json,
+        ] {
+            let clean = redactor.redact_text(&text);
+            if *clean == *text {
+                missed.push(format!("{name}: {text}"));
+            }
+        }
+        for text in [
+            format!("{{'{name}': '{value}'}}"),
+            format!("{name}={value} x"),
+            format!("x {name}: {value} x"),
+            format!("<{name}>{value}</{name}>"),
+        ] {
+            if redactor.redact_text(&text).contains(secret) {
+                missed.push(text);
+            }
+        }
+    }
+    assert!(
+        missed.is_empty(),
+        "{}:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
 }

@@ -1,0 +1,92 @@
+//! The escapes of JSON strings, undone and done.
+
+use std::borrow::Cow;
+
+/// A string's text with its escapes undone.
+pub(super) fn unescape(written: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', written).is_none() {
+        return Cow::Borrowed(written);
+    }
+    let mut text = Vec::with_capacity(written.len());
+    let mut rest = written;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        if *byte != b'\\' {
+            text.push(*byte);
+            continue;
+        }
+        let Some((escape, tail)) = rest.split_first() else {
+            break;
+        };
+        rest = tail;
+        match escape {
+            b'n' => text.push(b'\n'),
+            b't' => text.push(b'\t'),
+            b'r' => text.push(b'\r'),
+            b'b' => text.push(8),
+            b'f' => text.push(12),
+            b'u' => rest = unicode(rest, &mut text),
+            other => text.push(*other),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The character of `XXXX`, or of `XXXX\uXXXX` where it takes two; what is left behind it.
+fn unicode<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
+    let unit = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let mut behind = rest.get(4..).unwrap_or_default();
+    let mut code = unit(rest).unwrap_or(0xFFFD);
+    if (0xD800..0xDC00).contains(&code)
+        && let Some(low) = behind.strip_prefix(b"\\u").and_then(unit)
+        && (0xDC00..0xE000).contains(&low)
+    {
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        behind = behind.get(6..).unwrap_or_default();
+    }
+    let character = char::from_u32(code).unwrap_or('\u{FFFD}');
+    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    behind
+}
+
+/// Writes text as it stands between the quotes of a JSON string.
+pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..=31 => {
+                out.extend_from_slice(b"\\u00");
+                let digits = b"0123456789abcdef";
+                for digit in [byte >> 4, byte & 15] {
+                    out.extend(digits.get(usize::from(digit)));
+                }
+            }
+            _ => out.push(*byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_and_done() {
+        let check = |written: &str, expected: &str| {
+            let text = unescape(written.as_bytes());
+            assert_eq!(std::str::from_utf8(&text), Ok(expected));
+        };
+        check("plain", "plain");
+        check(r#"a\"b\\c\nd\u0041\ud83d\ude00"#, "a\"b\\c\ndA😀");
+        let mut out = Vec::new();
+        escape(b"a\"b\\c\n\x01", &mut out);
+        assert_eq!(out, br#"a\"b\\c\n\u0001"#);
+    }
+}
