@@ -38,7 +38,15 @@ pub(super) fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
     let is_hex = encoded
         .get(..16)
         .is_some_and(|head| head.iter().all(u8::is_ascii_hexdigit));
-    if encoded.len() < 8 {
+    // Text begins with a printable character, or with a line or tab: most words and ids are done here.
+    let first = *encoded.first()?;
+    let may_begin = match is_hex {
+        true => matches!(first, b'0' | b'2'..=b'7' | b'c'..=b'f' | b'C'..=b'F'),
+        false => {
+            matches!(first, b'C' | b'D' | b'I'..=b'Z' | b'a'..=b'f' | b'w'..=b'z' | b'0'..=b'9')
+        }
+    };
+    if encoded.len() < 8 || !may_begin {
         return None;
     }
     let decode = if is_hex {

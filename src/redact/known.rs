@@ -9,27 +9,46 @@ const SLOTS: usize = 512;
 const BYTES_MAX: usize = 256;
 
 /// Clean values, borrowed from the body they stand in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known<'a> {
+    /// Empty until there is a second event.
     slots: Vec<&'a str>,
+    events: u64,
     seed: foldhash::fast::RandomState,
 }
 
+impl Default for Known<'_> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            events: 0,
+            seed: foldhash::fast::RandomState::default(),
+        }
+    }
+}
+
 impl<'a> Known<'a> {
+    /// Another event begins. Nothing is remembered of the first: there may be no other.
+    pub(super) fn turn(&mut self) {
+        self.events += 1;
+        if self.events == 2 {
+            self.slots = vec![""; SLOTS];
+        }
+    }
+
     /// Whether the value was noted, byte for byte.
     pub(super) fn holds(&self, value: &str) -> bool {
-        self.slots
-            .get(self.slot(value))
-            .is_some_and(|known| *known == value && !value.is_empty())
+        !self.slots.is_empty()
+            && self
+                .slots
+                .get(self.slot(value))
+                .is_some_and(|known| *known == value && !value.is_empty())
     }
 
     /// Remembers a value that holds no secret.
     pub(super) fn note(&mut self, value: &'a str) {
-        if value.len() > BYTES_MAX {
+        if value.len() > BYTES_MAX || self.slots.is_empty() {
             return;
-        }
-        if self.slots.is_empty() {
-            self.slots = vec![""; SLOTS];
         }
         let slot = self.slot(value);
         if let Some(known) = self.slots.get_mut(slot) {
@@ -50,6 +69,10 @@ mod tests {
     fn only_the_same_value_is_known() {
         let texts: Vec<String> = (0..2_000).map(|at| format!("value-{at}")).collect();
         let mut known = Known::default();
+        known.turn();
+        known.note("value-1");
+        assert!(!known.holds("value-1"));
+        known.turn();
         assert!(!known.holds("value-1") && !known.holds(""));
         for text in &texts {
             known.note(text);

@@ -1,6 +1,46 @@
 //! The words of `keys.rs`: names in normal form (lower case, without separators).
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::keys::{Class, Kind};
+
+type Table = HashMap<&'static [u8], Class, foldhash::quality::RandomState>;
+/// Words by their last byte, each list in the order of its table.
+type Ends<T> = Vec<Vec<(&'static [u8], T)>>;
+
+static EXACT_BY_NAME: LazyLock<Table> = LazyLock::new(|| {
+    let mut table = Table::default();
+    for (class, names) in EXACT {
+        for name in words(names) {
+            table.entry(name).or_insert(*class);
+        }
+    }
+    table
+});
+static TAILS_BY_END: LazyLock<Ends<Class>> =
+    LazyLock::new(|| ends(TAILS.iter().map(|(tail, class)| (tail.as_bytes(), *class))));
+static PASS_BY_END: LazyLock<Ends<()>> =
+    LazyLock::new(|| ends(words(PASS_TAILS).map(|tail| (tail, ()))));
+static NEUTRAL_BY_END: LazyLock<Ends<()>> =
+    LazyLock::new(|| ends(words(NEUTRAL_TAILS).map(|tail| (tail, ()))));
+
+fn ends<T>(all: impl Iterator<Item = (&'static [u8], T)>) -> Ends<T> {
+    let mut ends: Ends<T> = (0..256).map(|_| Vec::new()).collect();
+    for (word, with) in all {
+        let last = word.last().copied().unwrap_or(0);
+        if let Some(list) = ends.get_mut(usize::from(last)) {
+            list.push((word, with));
+        }
+    }
+    ends
+}
+
+/// The first word of a table that a name ends with.
+fn end_of<'e, T>(ends: &'e Ends<T>, name: &[u8]) -> Option<&'e (&'static [u8], T)> {
+    let list = ends.get(usize::from(*name.last()?))?;
+    list.iter().find(|(word, _)| name.ends_with(word))
+}
 
 /// The class of a name in normal form.
 pub(super) fn class(name: &[u8]) -> Class {
@@ -20,18 +60,12 @@ pub(super) fn class(name: &[u8]) -> Class {
     if is_guarded(stem) {
         return Class::Pass;
     }
-    TAILS
-        .iter()
-        .find(|(tail, _)| stem.ends_with(tail.as_bytes()))
-        .map_or(Class::Pass, |(_, class)| *class)
+    end_of(&TAILS_BY_END, stem).map_or(Class::Pass, |(_, class)| *class)
 }
 
 /// The class of a name that stands in the table itself.
 pub(super) fn exact(name: &[u8]) -> Option<Class> {
-    EXACT
-        .iter()
-        .find(|(_, names)| words(names).any(|known| known == name))
-        .map(|(class, _)| *class)
+    EXACT_BY_NAME.get(name).copied()
 }
 
 /// Every name whose value is secret whatever it is, or where it looks random.
@@ -50,16 +84,15 @@ pub(super) fn is_param(name: &[u8]) -> bool {
 
 /// Whether a name tells about a secret without being one.
 pub(super) fn is_guarded(name: &[u8]) -> bool {
-    words(PASS_TAILS).any(|tail| name.ends_with(tail))
-        || words(PASS_HEADS).any(|head| name.starts_with(head))
+    end_of(&PASS_BY_END, name).is_some() || words(PASS_HEADS).any(|head| name.starts_with(head))
 }
 
 /// The name without words that say nothing about its kind (`password2`, `token_value`).
 fn stem(name: &[u8]) -> &[u8] {
     let mut name = name;
     loop {
-        let shorter = words(NEUTRAL_TAILS)
-            .find_map(|tail| name.strip_suffix(tail))
+        let shorter = end_of(&NEUTRAL_BY_END, name)
+            .and_then(|(tail, ())| name.strip_suffix(*tail))
             .or_else(|| {
                 let (last, rest) = name.split_last()?;
                 last.is_ascii_digit().then_some(rest)

@@ -21,6 +21,7 @@ pub(super) fn event<'a>(
     known: &mut Known<'a>,
 ) -> Event<'a> {
     let mut tally = Tally::default();
+    known.turn();
     for at in 0..event.fields().len() {
         field(redactor, &mut event, at, known, &mut tally);
     }

@@ -15,6 +15,10 @@ pub(super) fn userinfo(probe: &Probe<'_>, spans: &mut Spans) {
     let rest = text
         .get(start..text.len().min(start + USERINFO_MAX))
         .unwrap_or_default();
+    // Most URLs have none, and this is the fast way to see it.
+    if memchr::memchr(b'@', rest).is_none() {
+        return;
+    }
     let stop = rest
         .iter()
         .position(|b| b.is_ascii_whitespace() || b"\"'<>`|".contains(b))
