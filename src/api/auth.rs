@@ -230,9 +230,8 @@ pub(super) async fn live_key(state: &Shared, text: &Secret) -> Result<Option<Api
 
 /// A key the command line has made beside this server counts from its first use on.
 fn from_inbox(state: &State, id: &str) -> Result<Option<ApiKey>, crate::store::Error> {
-    if state.store.collect_inbox()? == 0 {
-        return Ok(None);
-    }
+    state.store.collect_inbox()?;
+    // Asked again also where nothing was waiting: somebody else may have taken it a moment ago.
     state.store.api_key(id)
 }
 

@@ -142,7 +142,8 @@ pub fn decode(record: &[u8]) -> Result<CleanEvent<'_>, DecodeError> {
     let split = read_length(&mut rest)?;
     let (mut fields, text) = rest.split_at_checked(split).ok_or(DecodeError::Damaged)?;
     let mut text = std::str::from_utf8(text).map_err(|_| DecodeError::Damaged)?;
-    let mut event = Event::new(time, received);
+    // A field takes two to four bytes here: room for all of them, and not for much more.
+    let mut event = Event::with_room(time, received, fields.len() / 3 + 1);
     while !fields.is_empty() {
         let code = byte(&mut fields)?;
         let name = if code == EXT {

@@ -3,7 +3,7 @@
 //! The directory is for this user alone; who can write here could also replace the state file.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,15 @@ impl Store {
         let letters = waiting(&self.0.dir.join(DIR))?;
         for path in &letters {
             match read(path) {
-                Some(letter) => self.take(&letter)?,
-                None => tracing::warn!("a letter in the inbox cannot be read and was removed"),
+                Ok(letter) => self.take(&letter)?,
+                // Somebody else takes letters at the same moment: housekeeping, another request.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(_) => tracing::warn!("a letter in the inbox cannot be read and was removed"),
             }
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
         Ok(letters.len())
     }
@@ -82,7 +87,7 @@ impl Store {
 fn waiting(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
     let mut letters = Vec::new();
@@ -99,12 +104,10 @@ fn waiting(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(letters)
 }
 
-fn read(path: &Path) -> Option<Letter> {
+fn read(path: &Path) -> std::io::Result<Letter> {
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .ok()?
+    fs::File::open(path)?
         .take(LETTER_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    serde_json::from_slice(&bytes).ok()
+        .read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
 }

@@ -106,21 +106,27 @@ impl Column {
     }
 }
 
+/// The half of an entry of the table that is a place.
+const PLACE: u64 = 0xffff_ffff;
+
+fn slot_of(entry: u64) -> usize {
+    usize::try_from(entry >> 32).unwrap_or(0)
+}
+
 /// Distinct terms in the order they were first seen: one arena, one table of places.
 #[derive(Debug, Default)]
 struct Interner {
     arena: Vec<u8>,
     ends: Vec<usize>,
-    hashes: Vec<u32>,
-    /// Places + 1 by hash; a power of two, at most half full.
-    table: Vec<u32>,
+    /// By hash: the hash above, the place + 1 below; 0 where none. A power of two, at most half full.
+    table: Vec<u64>,
     last: u32,
     seed: foldhash::fast::RandomState,
 }
 
 impl Interner {
     fn bytes(&self) -> usize {
-        self.arena.len() + self.ends.len() * 12 + self.table.len() * 4
+        self.arena.len() + self.ends.len() * 8 + self.table.len() * 8
     }
 
     fn term(&self, place: u32) -> Option<&[u8]> {
@@ -142,17 +148,10 @@ impl Interner {
         }
         let hash = self.hash(term);
         let mask = self.table.len().saturating_sub(1);
-        let mut slot = usize::try_from(hash).unwrap_or(0) & mask;
-        loop {
-            let known = self.table.get(slot).copied().unwrap_or(0);
-            let Some(place) = known.checked_sub(1) else {
-                break;
-            };
-            let is_near = usize::try_from(place)
-                .ok()
-                .and_then(|at| self.hashes.get(at))
-                .is_some_and(|other| *other == hash);
-            if is_near && self.term(place) == Some(term) {
+        let mut slot = slot_of(hash) & mask;
+        while let Some(entry) = self.table.get(slot).copied().filter(|entry| *entry != 0) {
+            let place = u32::try_from(entry & PLACE).unwrap_or(0).wrapping_sub(1);
+            if entry & !PLACE == hash && self.term(place) == Some(term) {
                 self.last = place;
                 return place;
             }
@@ -161,32 +160,31 @@ impl Interner {
         let place = u32::try_from(self.ends.len()).unwrap_or(u32::MAX - 1);
         self.arena.extend_from_slice(term);
         self.ends.push(self.arena.len());
-        self.hashes.push(hash);
         if let Some(free) = self.table.get_mut(slot) {
-            *free = place + 1;
+            *free = hash | u64::from(place + 1);
         }
         self.last = place;
         place
     }
 
-    fn hash(&self, term: &[u8]) -> u32 {
+    /// The upper half of a hash.
+    fn hash(&self, term: &[u8]) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = self.seed.build_hasher();
         hasher.write(term);
-        let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
-        u32::from_le_bytes([a, b, c, d])
+        hasher.finish() & !PLACE
     }
 
     fn grow(&mut self) {
         let size = (self.table.len() * 4).max(64);
-        self.table = vec![0; size];
-        for (place, hash) in (0u32..).zip(&self.hashes) {
-            let mut slot = usize::try_from(*hash).unwrap_or(0) & (size - 1);
+        let old = std::mem::replace(&mut self.table, vec![0; size]);
+        for entry in old.into_iter().filter(|entry| *entry != 0) {
+            let mut slot = slot_of(entry) & (size - 1);
             while self.table.get(slot).is_some_and(|taken| *taken != 0) {
                 slot = (slot + 1) & (size - 1);
             }
             if let Some(free) = self.table.get_mut(slot) {
-                *free = place + 1;
+                *free = entry;
             }
         }
     }

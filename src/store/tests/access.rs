@@ -230,3 +230,24 @@ fn a_second_process_is_refused_clearly() {
         "the state is in use by another wardline process"
     );
 }
+
+#[test]
+fn letters_may_be_taken_by_several_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = store(dir.path(), Options::default());
+    for round in 0..10 {
+        let ids: Vec<String> = (0..8).map(|number| format!("k{round}-{number}")).collect();
+        for id in &ids {
+            leave(dir.path(), &Letter::AddKey(key(id, None)), &clock).unwrap();
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    store.collect_inbox().unwrap();
+                    // Whoever took it: from here on it is there.
+                    assert!(ids.iter().all(|id| store.api_key(id).unwrap().is_some()));
+                });
+            }
+        });
+    }
+}
