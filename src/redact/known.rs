@@ -9,22 +9,12 @@ const SLOTS: usize = 512;
 const BYTES_MAX: usize = 256;
 
 /// Clean values, borrowed from the body they stand in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Known<'a> {
     /// Empty until there is a second event.
     slots: Vec<&'a str>,
     events: u64,
     seed: foldhash::fast::RandomState,
-}
-
-impl Default for Known<'_> {
-    fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            events: 0,
-            seed: foldhash::fast::RandomState::default(),
-        }
-    }
 }
 
 impl<'a> Known<'a> {
