@@ -7,14 +7,19 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use super::super::{Error, files};
 use super::{Batch, Direction, Range, Row, Table, value};
+use crate::clock::Stopwatch;
 
 const DIR: &str = "state.sled";
 /// The file inside its directory that holds everything.
 const FILE: &str = "db";
 const CACHE_BYTES: u64 = 16 << 20;
+/// How long a lock is waited for: a database that was dropped keeps its lock until its own threads have ended.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_NAP: Duration = Duration::from_millis(20);
 
 /// An open sled database. The lock makes snapshots of what has none: views read, commits write.
 #[derive(Debug)]
@@ -59,22 +64,30 @@ fn full_key(table: Table, key: &[u8]) -> Vec<u8> {
     full
 }
 
+fn open_once(dir: &Path) -> Result<sled::Db, Error> {
+    caught(|| {
+        sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .open()
+    })
+    .map_err(|error| match error {
+        Error::Io(error) if error.to_string().contains("could not acquire lock") => Error::Locked,
+        other => Error::Open(other.to_string()),
+    })
+}
+
 impl Sled {
     pub(super) fn open(dir: &Path) -> Result<Self, Error> {
         let dir = dir.join(DIR);
-        let tree = caught(|| {
-            sled::Config::new()
-                .path(&dir)
-                .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(None)
-                .open()
-        })
-        .map_err(|error| match error {
-            Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-                Error::Locked
+        let watch = Stopwatch::start();
+        let tree = loop {
+            match open_once(&dir) {
+                Err(Error::Locked) if watch.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_NAP),
+                other => break other?,
             }
-            other => Error::Open(other.to_string()),
-        })?;
+        };
         files::make_private(&dir.join(FILE))?;
         let engine = Self {
             tree,
