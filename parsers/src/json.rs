@@ -177,12 +177,15 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn enter(&mut self, key: &str) {
+    /// Bytes that are left for a key behind the path and its dot.
+    fn room(&self) -> usize {
         let dot = usize::from(!self.path.is_empty());
-        let room = self
-            .options
-            .name_bytes_max
-            .saturating_sub(self.path.len() + dot);
+        let taken = self.path.len() + dot;
+        self.options.name_bytes_max.saturating_sub(taken)
+    }
+
+    fn enter(&mut self, key: &str) {
+        let room = self.room();
         let key = if key.len() > room {
             self.parsed.note(Note::NameTruncated);
             // Longer paths would only be cut again at each of their fields.
@@ -190,19 +193,14 @@ impl<'a> Reader<'a, '_> {
         } else {
             key
         };
-        if dot == 1 {
+        if !self.path.is_empty() {
             self.path.push('.');
         }
         self.path.push_str(key);
     }
 
     fn full_name(&mut self, key: Cow<'a, str>) -> Cow<'a, str> {
-        let dot = usize::from(!self.path.is_empty());
-        let room = self
-            .options
-            .name_bytes_max
-            .saturating_sub(self.path.len() + dot);
-        let key = if key.len() > room {
+        let key = if key.len() > self.room() {
             self.parsed.note(Note::NameTruncated);
             Cow::Borrowed(text::LONG_NAME)
         } else {

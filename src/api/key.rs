@@ -37,6 +37,7 @@ pub struct NewKey<'a> {
     pub days: u32,
 }
 
+/// Longest name of a key.
 const NAME_LENGTH_MAX: usize = 64;
 
 /// Whether a text may be the name of a key: what can stand in a log and on a terminal as it is.

@@ -38,7 +38,7 @@ pub(super) fn register(routes: &mut Routes) {
     routes.add(&ROTATE, rotate);
 }
 
-/// Longest name of a key.
+/// How long an old key may go on working beside the one that replaces it.
 const OVERLAP_HOURS_MAX: u32 = 24 * 7;
 const HOUR_NS: i64 = 3_600_000_000_000;
 

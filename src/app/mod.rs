@@ -85,7 +85,7 @@ impl Error {
     pub fn is_configuration(&self) -> bool {
         use redact::KeyError;
         match self {
-            Self::DataDir(..) | Self::Enrich(_) => true,
+            Self::DataDir(..) | Self::Enrich(_) | Self::KeyLost(_) => true,
             Self::Key(KeyError::Exposed { .. } | KeyError::Malformed) => true,
             Self::Detect(detect::Error::RulesDir(..)) => true,
             Self::Serve(error) => !matches!(error, api::serve::Error::Bind { .. }),
@@ -392,7 +392,6 @@ fn intake(
     )
 }
 
-/// From a door into the log, with a note of who sent.
 /// The data directory and, in it, the key of the tags.
 fn redactor(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Redactor>, Error> {
     let dir = &config.data_dir;
@@ -405,6 +404,7 @@ fn redactor(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Redactor>, Er
     Ok(Arc::new(redactor.with_metrics(metrics.clone())))
 }
 
+/// From a door into the log, with a note of who sent.
 fn submit(
     store: &Store,
     clock: &Clock,

@@ -23,13 +23,6 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         let what = format!("{} is not a directory", config.data_dir.display());
         wrong("data_dir", what);
     }
-    // A line the door has cut at a smaller bound would look whole to the parser.
-    if !config.files.follow.is_empty()
-        && config.files.line_bytes_max < config.pipeline.record_bytes_max
-    {
-        let what = "must not be below pipeline.record_bytes_max".to_owned();
-        wrong("files.line_bytes_max", what);
-    }
     let enrich = &config.pipeline.enrich;
     for (setting, path) in [
         ("pipeline.enrich.country_db", &enrich.country_db),
@@ -63,10 +56,6 @@ mod tests {
         };
         check("", "");
         check("[server]\nlisten = \"0.0.0.0:1\"", "tls.cert");
-        check("[pipeline]\nrecord_bytes_max = 2097152", "");
-        check(
-            "[pipeline]\nrecord_bytes_max = 2097152\n[[files.follow]]\npath = \"/var/log/x\"",
-            "line_bytes_max",
-        );
+        check("data_dir = \"/dev/null\"", "data_dir");
     }
 }

@@ -86,7 +86,8 @@ pub(super) async fn run(serve: Serve) -> anyhow::Result<Exit> {
     };
     let problems = app::problems(&config);
     if !problems.is_empty() {
-        for problem in &problems {
+        for problem in problems {
+            let problem = problem.located(serve.config.as_deref());
             output::tell(&format!("error: {problem}"));
         }
         return Ok(Exit::Invalid);

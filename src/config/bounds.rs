@@ -169,16 +169,19 @@ pub(super) fn contradictions(config: &Config) -> Vec<Wrong> {
                 size(config.redact.value_bytes_max),
             ),
         ),
-        (
-            (
-                "pipeline.record_bytes_max",
-                size(config.pipeline.record_bytes_max),
-            ),
-            ("files.line_bytes_max", size(config.files.line_bytes_max)),
-        ),
     ];
+    // A line the door has cut at a smaller bound would look whole to the parser.
+    let followed = (
+        (
+            "pipeline.record_bytes_max",
+            size(config.pipeline.record_bytes_max),
+        ),
+        ("files.line_bytes_max", size(config.files.line_bytes_max)),
+    );
+    let is_followed = !config.files.follow.is_empty();
     let larger = pairs
         .into_iter()
+        .chain(is_followed.then_some(followed))
         .filter(|((_, small), (_, large))| small > large);
     larger
         .map(|((setting, small), (other, large))| {

@@ -420,6 +420,11 @@ mod tests {
         let found = told("[api]\nkey_days_max = 30\nkey_days = 60\n", &[]);
         let expected = "api.key_days = 60: larger than api.key_days_max = 30";
         assert_eq!(found, [(Some(3), expected.to_owned())]);
+        // Only where files are followed is there a line bound to fit.
+        let records = "[pipeline]\nrecord_bytes_max = 2097152\n";
+        assert!(read(records, &[]).is_ok());
+        let followed = format!("{records}[[files.follow]]\npath = \"/var/log/x\"\n");
+        assert_eq!(told(&followed, &[])[0].0, Some(2));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) fn cut(event: &mut Event<'_>, bytes_max: usize) {
                 text.into()
             }
         });
-        // Ids have always been cut without a word: they are kept whole under no name.
+        // The bound of ids is part of what an id is, so that cutting one is nothing odd about the event.
         is_cut |= !is_id(name);
     }
     let is_noted = |value: &Value<'_>| matches!(value, Value::Str(text) if text == NOTE);
