@@ -14,6 +14,7 @@ mod decoded;
 mod encoding;
 mod engine;
 mod escapes;
+mod filter;
 mod json;
 mod keys;
 mod known;
@@ -38,6 +39,7 @@ use serde::Deserialize;
 #[cfg(test)]
 pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
+pub use filter::{Filter, FilterStats};
 pub use known::Known;
 pub use render::to_json;
 pub use tag::{KeyError, TagKey};
@@ -155,7 +157,15 @@ impl Redactor {
     /// else byte for byte, of any other text by values.
     #[must_use]
     pub fn redact_line<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
-        scan::line(self, line)
+        let mut tally = Tally::default();
+        let clean = self.line_into(line, &mut tally);
+        self.count(&tally);
+        clean
+    }
+
+    /// Like [`Redactor::redact_line`]; counts into a tally of the caller's.
+    fn line_into<'t>(&self, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
+        scan::line(self, line, tally)
     }
 
     fn count(&self, tally: &Tally) {

@@ -1,6 +1,7 @@
 //! One value in, the value without its secrets out; `None` where nothing changes, so that a clean
 //! value costs no memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::check;
@@ -26,8 +27,8 @@ pub(super) struct Tally {
     pub(super) count: u64,
     /// Values replaced whole because a bound was hit.
     pub(super) failed_closed: u64,
-    /// The rules that replaced something, in the order of their first find.
-    pub(super) rules: Vec<&'static str>,
+    /// The rules that replaced something and how often, in the order of their first find.
+    pub(super) rules: Vec<(Cow<'static, str>, u64)>,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
 }
@@ -35,8 +36,13 @@ pub(super) struct Tally {
 impl Tally {
     fn add(&mut self, rule: &'static str) {
         self.count += 1;
-        if !self.rules.contains(&rule) {
-            self.rules.push(rule);
+        self.add_rule(Cow::Borrowed(rule), 1);
+    }
+
+    fn add_rule(&mut self, rule: Cow<'static, str>, count: u64) {
+        match self.rules.iter_mut().find(|(known, _)| *known == rule) {
+            Some((_, counted)) => *counted += count,
+            None => self.rules.push((rule, count)),
         }
     }
 
@@ -44,10 +50,8 @@ impl Tally {
     pub(super) fn merge(&mut self, part: Tally) {
         self.count += part.count;
         self.failed_closed += part.failed_closed;
-        for rule in part.rules {
-            if !self.rules.contains(&rule) {
-                self.rules.push(rule);
-            }
+        for (rule, count) in part.rules {
+            self.add_rule(rule, count);
         }
         for secret in part.learned {
             if self.learned.len() < LEARNED_MAX && !self.learned.contains(&secret) {
@@ -263,7 +267,14 @@ impl Redactor {
         out
     }
 
-    fn tag(&self, rule: &'static str, secret: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
+    /// Appends the tag of a secret.
+    pub(super) fn tag(
+        &self,
+        rule: &'static str,
+        secret: &[u8],
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) {
         tally.add(rule);
         out.extend_from_slice(b"[R:");
         out.extend_from_slice(rule.as_bytes());

@@ -41,18 +41,14 @@ pub(super) fn text<'t>(redactor: &Redactor, text: &'t str) -> Cow<'t, str> {
     clean.map_or(Cow::Borrowed(text), |clean| Cow::Owned(lossless(clean)))
 }
 
-pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8]) -> Cow<'t, [u8]> {
-    let mut tally = Tally::default();
-    let clean = redactor.clean(line, Place::Text, 0, &mut tally);
-    if tally.count == 0 {
+pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
+    let Some(mut clean) = redactor.clean(line, Place::Text, 0, tally) else {
         return Cow::Borrowed(line);
-    }
-    let mut clean = clean.unwrap_or_else(|| line.to_vec());
+    };
     let secrets = std::mem::take(&mut tally.learned);
-    if let Some(again) = redactor.unlearned(&clean, &secrets, &mut tally) {
+    if let Some(again) = redactor.unlearned(&clean, &secrets, tally) {
         clean = again;
     }
-    redactor.count(&tally);
     Cow::Owned(clean)
 }
 
@@ -258,12 +254,12 @@ fn note(event: &mut Event<'_>, tally: &Tally) {
         Some((_, value)) => *value = count,
         None => event.push(Field::RedactionCount, count),
     }
-    for rule in &tally.rules {
+    for (rule, _) in &tally.rules {
         let is_there = event
             .values(Field::RedactionRules)
             .any(|value| matches!(value, Value::Str(text) if text == rule));
         if !is_there {
-            event.push_str(Field::RedactionRules, *rule);
+            event.push_str(Field::RedactionRules, rule.clone());
         }
     }
 }

@@ -76,6 +76,26 @@ impl TagKey {
         key
     }
 
+    /// Reads the key in `path`; makes none.
+    ///
+    /// # Errors
+    /// When the file is not there, cannot be read, is open to group or others, or holds no key.
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        Self::read(File::open(path)?)
+    }
+
+    /// A new key that is kept nowhere.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn random() -> Result<Self, KeyError> {
+        let mut bytes = [0u8; 32];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        let key = Self::from_bytes(&bytes);
+        bytes.zeroize();
+        Ok(key)
+    }
+
     fn create(path: &Path) -> Result<Self, KeyError> {
         let mut bytes = [0u8; 32];
         rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
