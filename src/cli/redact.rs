@@ -1,5 +1,6 @@
 //! `wardline redact`: a pipe filter. Needs no server; holds one line at a time.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Exit, output};
-use crate::redact::{Filter, FilterStats, KeyError, Options, Redactor, TagKey};
+use crate::config::{Config, Problem};
+use crate::redact::{Filter, FilterStats, KeyError, Options, Own, Redactor, TagKey};
 
 /// Bytes read at once, and written at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -22,6 +24,10 @@ pub(super) struct Redact {
     /// random key of this run.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// File with own rules, classes of personal data and exceptions: the [redact] part of a configuration. See
+    /// docs/redaction.md
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Tell on standard error what was replaced, by rule.
     #[arg(long)]
     stats: bool,
@@ -32,6 +38,15 @@ pub(super) struct Redact {
 }
 
 pub(super) fn run(redact: &Redact) -> anyhow::Result<Exit> {
+    let (mut options, own) = match rules(redact.rules.as_deref()) {
+        Ok(rules) => rules,
+        Err(problems) => {
+            for problem in problems {
+                output::tell(&format!("error: {problem}"));
+            }
+            return Ok(Exit::Invalid);
+        }
+    };
     let key = match key(redact.data_dir.as_deref()) {
         Ok(key) => key,
         Err(why) => {
@@ -46,9 +61,9 @@ pub(super) fn run(redact: &Redact) -> anyhow::Result<Exit> {
         ));
     }
     let line_bytes_max = usize::try_from(redact.line_bytes_max)?;
-    let mut options = Options::default();
     options.value_bytes_max = options.value_bytes_max.max(line_bytes_max);
     let redactor = Redactor::new(options, key);
+    redactor.take_over(own);
     let mut filter = Filter::new(&redactor);
     let out = BufWriter::with_capacity(BUFFER_BYTES, std::io::stdout().lock());
     match redact
@@ -67,6 +82,17 @@ pub(super) fn run(redact: &Redact) -> anyhow::Result<Exit> {
         output::tell(told(filter.stats()).trim_end());
     }
     Ok(Exit::Ok)
+}
+
+/// Settings of redaction from a file, checked.
+fn rules(file: Option<&Path>) -> Result<(Options, Own), Vec<Problem>> {
+    let config = Config::load(file, std::iter::empty())?;
+    let own = Own::new(&config.redact).map_err(|wrong| {
+        let wrong = wrong.into_iter();
+        let located = wrong.map(|wrong| Problem::of(&wrong.setting, wrong.what).located(file));
+        located.collect::<Vec<_>>()
+    })?;
+    Ok((config.redact, own))
 }
 
 /// The key of the installation, or one that is used once. Never makes one in a directory: with it, a server that
@@ -181,10 +207,20 @@ fn told(stats: &FilterStats) -> String {
     } = stats;
     let mut text =
         format!("{lines} lines, {changed} changed, {too_long} too long; {secrets} secrets\n");
-    let mut rules: Vec<(&String, &u64)> = stats.rules.iter().collect();
-    rules.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
-    for (rule, count) in rules {
-        text.push_str(&format!("{count:>10}  {rule}\n"));
+    let mut list = |rules: &BTreeMap<String, u64>| {
+        let mut rules: Vec<(&String, &u64)> = rules.iter().collect();
+        rules.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
+        for (rule, count) in rules {
+            text.push_str(&format!("{count:>10}  {rule}\n"));
+        }
+    };
+    list(&stats.rules);
+    if !stats.tried.is_empty() {
+        list(&BTreeMap::from([(
+            "found in the dry run and left:".to_owned(),
+            stats.tried.values().sum(),
+        )]));
+        list(&stats.tried);
     }
     text
 }

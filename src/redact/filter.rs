@@ -31,6 +31,8 @@ pub struct FilterStats {
     pub secrets: u64,
     /// Secrets by rule.
     pub rules: BTreeMap<String, u64>,
+    /// What own rules in a dry run found and left, by rule.
+    pub tried: BTreeMap<String, u64>,
 }
 
 /// Redacts lines in their order.
@@ -93,6 +95,9 @@ impl<'r> Filter<'r> {
         if tally.count > 0 {
             self.stats.changed += 1;
             self.stats.secrets += tally.count;
+        }
+        for (rule, count) in tally.tried {
+            *self.stats.tried.entry(rule).or_default() += count;
         }
         for (rule, count) in tally.rules {
             *self.stats.rules.entry(rule.into_owned()).or_default() += count;

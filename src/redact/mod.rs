@@ -20,6 +20,7 @@ mod keys;
 mod known;
 mod names;
 mod numbers;
+mod own;
 mod render;
 mod replace;
 mod rules;
@@ -41,10 +42,12 @@ pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
 pub use filter::{Filter, FilterStats};
 pub use known::Known;
+pub use own::{Action, AllowOptions, Mode, Own, PersonalOptions, RuleOptions, Validator, Wrong};
 pub use render::to_json;
 pub use tag::{KeyError, TagKey};
 
 use engine::Engine;
+use own::Outcome;
 use replace::Tally;
 
 use crate::metrics::Metrics;
@@ -72,6 +75,14 @@ pub struct Options {
     pub value_secrets_max: usize,
     /// Deepest JSON inside strings inside JSON that is read.
     pub nested_depth_max: usize,
+    /// Whether own rules and classes of personal data only count.
+    pub dry_run: bool,
+    /// Own rules.
+    pub rules: Vec<RuleOptions>,
+    /// Classes of personal data.
+    pub personal: PersonalOptions,
+    /// What is no secret.
+    pub allow: AllowOptions,
 }
 
 impl Default for Options {
@@ -80,6 +91,10 @@ impl Default for Options {
             value_bytes_max: 2 << 20,
             value_secrets_max: 1000,
             nested_depth_max: 4,
+            dry_run: false,
+            rules: Vec::new(),
+            personal: PersonalOptions::default(),
+            allow: AllowOptions::default(),
         }
     }
 }
@@ -89,6 +104,7 @@ pub struct Redactor {
     options: Options,
     key: TagKey,
     engine: Engine,
+    own: own::Slot,
     metrics: Arc<Metrics>,
 }
 
@@ -101,13 +117,14 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor that tags with `key`.
+    /// A redactor that tags with `key`. The operator's own rules are not in force until [`Redactor::take_over`].
     #[must_use]
     pub fn new(options: Options, key: TagKey) -> Self {
         Self {
             engine: Engine::new(options.value_secrets_max),
             options,
             key,
+            own: own::Slot::default(),
             metrics: Arc::default(),
         }
     }
@@ -117,6 +134,11 @@ impl Redactor {
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = metrics;
         self
+    }
+
+    /// Puts the operator's own rules in force, in place of those before.
+    pub fn take_over(&self, own: Own) {
+        self.own.set(own);
     }
 
     /// Replaces every secret of an event; says how many and by which rules in `redaction.count` and
@@ -141,7 +163,14 @@ impl Redactor {
         value_bytes_max: usize,
         known: &mut Known<'a>,
     ) -> CleanEvent<'a> {
-        let mut event = scan::event(self, event, known);
+        let own = self.own.get();
+        let mut event = scan::event(self, event, known, own.as_deref());
+        if let Some(own) = own {
+            let mut tally = Tally::default();
+            own.event(self, &mut event, &mut tally);
+            scan::note(&mut event, &tally);
+            self.count(&tally);
+        }
         bounds::cut(&mut event, value_bytes_max);
         CleanEvent(event)
     }
@@ -150,7 +179,17 @@ impl Redactor {
     /// texts.
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        scan::text(self, text)
+        let clean = scan::text(self, text);
+        let Some(own) = self.own.get() else {
+            return clean;
+        };
+        let mut tally = Tally::default();
+        let outcome = own.value(self, None, clean.as_bytes(), &mut tally);
+        self.count(&tally);
+        match outcome {
+            Outcome::Replaced(bytes) => Cow::Owned(scan::lossless(bytes)),
+            Outcome::Kept | Outcome::Dropped => clean,
+        }
     }
 
     /// Replaces every secret of one line: of a JSON object or array by names and values with all
@@ -165,10 +204,26 @@ impl Redactor {
 
     /// Like [`Redactor::redact_line`]; counts into a tally of the caller's.
     fn line_into<'t>(&self, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
-        scan::line(self, line, tally)
+        let Some(own) = self.own.get() else {
+            return scan::line(self, line, tally);
+        };
+        if line.len() <= self.options.value_bytes_max
+            && let Ok(changed) = own::rewrite(self, &own, line, tally)
+        {
+            return changed.map_or(Cow::Borrowed(line), Cow::Owned);
+        }
+        let clean = scan::line(self, line, tally);
+        match own.value(self, None, &clean, tally) {
+            Outcome::Replaced(bytes) => Cow::Owned(bytes),
+            Outcome::Kept | Outcome::Dropped => clean,
+        }
     }
 
     fn count(&self, tally: &Tally) {
+        let tried: u64 = tally.tried.iter().map(|(_, count)| count).sum();
+        if tried > 0 {
+            self.metrics.redaction_tried.add(tried);
+        }
         if tally.count > 0 {
             self.metrics.redactions.add(tally.count);
             self.metrics

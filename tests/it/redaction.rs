@@ -1,10 +1,10 @@
-//! Redaction as its users meet it: the filter.
+//! Redaction as its users meet it: the filter, own rules.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{BIN, Server};
+use crate::harness::{BIN, Server, eventually, signal};
 
 /// Runs the program with this standard input.
 fn run(arguments: &[&str], input: &[u8]) -> Output {
@@ -89,4 +89,120 @@ fn the_filter_says_what_it_cannot_do() {
     let none = dir.path().join("none");
     check(&["redact", none.to_str().unwrap()], 1, "cannot read");
     check(&["redact", "--line-bytes-max", "1"], 2, "256..");
+}
+
+const OWN: &str = r#"[redact.personal]
+ip = "mask"
+
+[[redact.rules]]
+id = "acme-token"
+regex = 'acme_[a-z0-9]{8,20}'
+
+[[redact.rules]]
+id = "customer-number"
+regex = '[0-9]{6,10}'
+fields = ["customer.number"]
+action = "mask"
+keep_last = 3
+"#;
+
+#[test]
+fn own_rules_work_in_the_filter_and_are_checked_with_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = write(&dir.path().join("good.toml"), OWN);
+    let input = "{\"customer\":{\"number\":48211093},\"n\":48211093}\r\nfrom 203.0.113.7 with acme_ab12cd34ef\n";
+    let clean = run(&["redact", "--rules", &good, "--stats"], input.as_bytes());
+    let (out, told) = (text(&clean.stdout), text(&clean.stderr));
+    let expected = "{\"customer\":{\"number\":\"****093\"},\"n\":48211093}\r\nfrom 203.0.113.0 with [R:acme-token:";
+    assert!(out.starts_with(expected) && out.ends_with("]\n"), "{out}");
+    assert!(told.contains("         1  customer-number"), "{told}");
+    let tried = write(
+        &dir.path().join("dry.toml"),
+        &format!("redact.dry_run = true\n{OWN}"),
+    );
+    let left = run(&["redact", "--rules", &tried, "--stats"], input.as_bytes());
+    assert_eq!(text(&left.stdout), input);
+    assert!(text(&left.stderr).contains("         3  found in the dry run and left:"));
+
+    let bad = OWN
+        .replace("{8,20}", "+")
+        .replace("keep_last", "keeps_last");
+    let bad = write(&dir.path().join("bad.toml"), &bad);
+    let check = |arguments: &[&str], expected: &[&str]| {
+        let checked = run(arguments, b"");
+        assert_eq!(checked.status.code(), Some(3));
+        let told = text(&checked.stderr);
+        for expected in expected {
+            assert!(told.contains(expected), "{told}");
+        }
+    };
+    check(
+        &["check", "--config", &bad],
+        &[
+            "bad.toml:6: redact.rules.0.regex: unbounded repeat",
+            "bad.toml:13: unknown field",
+        ],
+    );
+    let bad = write(&dir.path().join("bad.toml"), &OWN.replace("{8,20}", "+"));
+    check(
+        &["redact", "--rules", &bad],
+        &["bad.toml:6: redact.rules.0.regex: unbounded repeat"],
+    );
+    let data = dir.path().join("data");
+    check(
+        &[
+            "serve",
+            "--config",
+            &bad,
+            "--data-dir",
+            data.to_str().unwrap(),
+        ],
+        &["bad.toml:6: redact.rules.0.regex: unbounded repeat"],
+    );
+}
+
+#[test]
+fn own_rules_are_taken_over_while_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(&data);
+    let event = |word: &str| {
+        let line = format!(
+            r#"{{"message":"{word} acme_ab12cd34ef","customer":{{"number":48211093}},"client_ip":"203.0.113.7"}}"#
+        );
+        assert_eq!(server.ingest("", line.as_bytes()).status, 200);
+        server.settle();
+        server.search(word).remove(0).to_string()
+    };
+    let before = event("before");
+    assert!(
+        before.contains("acme_ab12cd34ef") && before.contains("48211093"),
+        "{before}"
+    );
+    let config = data.with_extension("toml");
+    let reload = |text: &str, expected: &str| {
+        std::fs::write(&config, text).unwrap();
+        signal(server.pid(), "HUP");
+        eventually(expected, || {
+            server.log.lock().unwrap().contains(expected).then_some(())
+        });
+    };
+    reload(OWN, "configuration reloaded");
+    let after = event("after");
+    assert!(
+        after.contains("[R:acme-token:") && after.contains("****093"),
+        "{after}"
+    );
+    assert!(
+        after.contains("203.0.113.0") && !after.contains("203.0.113.7"),
+        "{after}"
+    );
+    assert!(
+        !after.contains("acme_ab") && !after.contains("48211093"),
+        "{after}"
+    );
+    // What is wrong is refused, and the rules stay.
+    reload(&OWN.replace("{8,20}", "+"), "unbounded repeat");
+    assert!(event("again").contains("[R:acme-token:"));
+    assert!(!server.log.lock().unwrap().contains("need a restart"));
 }
