@@ -47,6 +47,7 @@ pub use render::to_json;
 pub use tag::{KeyError, TagKey};
 
 use engine::Engine;
+use keys::Kind;
 use own::Outcome;
 use replace::Tally;
 
@@ -97,6 +98,17 @@ impl Default for Options {
             allow: AllowOptions::default(),
         }
     }
+}
+
+/// What the tags of a secret have in common, whatever rule found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretTag {
+    /// The id of the key.
+    pub key_id: String,
+    /// The last part: 16 characters of lower-case base32.
+    pub digits: String,
+    /// The whole tag where the secret is the id of a session.
+    pub as_session: String,
 }
 
 /// The redactor: rules, names and the key of the tags. Shared by reference between threads.
@@ -232,10 +244,17 @@ impl Redactor {
         }
     }
 
-    /// The part of a tag that names the secret, for lookups: 16 characters of lower-case base32.
+    /// What tags of a secret look like with each key there has been, the one in use first.
     #[must_use]
-    pub fn tag_of(&self, secret: &str) -> String {
-        self.key.digits(secret.as_bytes())
+    pub fn tags_of(&self, secret: &str) -> Vec<SecretTag> {
+        let rule = self.rule_of(secret.trim().as_bytes(), Kind::Session);
+        let keys = self.key.each_digits(secret.as_bytes());
+        keys.map(|(id, digits)| SecretTag {
+            key_id: id.to_owned(),
+            as_session: format!("[R:{rule}:{id}:{digits}]"),
+            digits,
+        })
+        .collect()
     }
 }
 

@@ -171,7 +171,7 @@ impl Redactor {
     }
 
     /// The rule that knows the secret better than the name it stands under, or the name's.
-    fn rule_of(&self, secret: &[u8], kind: Kind) -> &'static str {
+    pub(super) fn rule_of(&self, secret: &[u8], kind: Kind) -> &'static str {
         if rules::is_blind(kind.rule()) || secret.len() > 4096 {
             return kind.rule();
         }

@@ -1,4 +1,4 @@
-//! Redaction as its users meet it: the filter, own rules.
+//! Redaction as its users meet it: the filter, own rules, the way from a leaked secret to its events.
 
 use std::io::Write;
 use std::path::Path;
@@ -205,4 +205,102 @@ fn own_rules_are_taken_over_while_running() {
     reload(&OWN.replace("{8,20}", "+"), "unbounded repeat");
     assert!(event("again").contains("[R:acme-token:"));
     assert!(!server.log.lock().unwrap().contains("need a restart"));
+}
+
+#[test]
+fn a_leaked_secret_leads_to_its_events_and_is_kept_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(&data);
+    let lines = [
+        format!(r#"{{"message":"in text password={SECRET} end","request_id":"r-1"}}"#),
+        format!(r#"{{"headers":{{"authorization":"Bearer {SECRET}"}},"request_id":"r-2"}}"#),
+        format!(r#"{{"session_id":"{SECRET}","request_id":"r-3"}}"#),
+        format!(r#"{{"path":"/callback?token={SECRET}&page=2","request_id":"r-4"}}"#),
+        format!(r#"{{"body":"{{\"password\":\"{SECRET}\"}}","request_id":"r-5"}}"#),
+        r#"{"message":"in text password=Other8fJ2kLm9pQ4 end","request_id":"r-6"}"#.to_owned(),
+    ];
+    assert_eq!(server.ingest("", lines.join("\n").as_bytes()).status, 200);
+    server.settle();
+    let ids = |answer: &serde_json::Value| {
+        let events = answer["data"].as_array().unwrap().iter();
+        let mut ids: Vec<String> = events
+            .map(|event| event["http.request.id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let mut told = String::new();
+    for form in [
+        SECRET.to_owned(),
+        format!(" Bearer {SECRET}\n"),
+        format!("\"{SECRET}\""),
+    ] {
+        let reply = server.post(
+            "/api/v1/lookup-secret",
+            &serde_json::json!({"secret": form}),
+        );
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let answer = reply.json();
+        assert_eq!(
+            ids(&answer),
+            ["r-1", "r-2", "r-3", "r-4", "r-5"],
+            "{form:?}"
+        );
+        assert_eq!(answer["tags"][0]["tag"].as_str().unwrap().len(), 16);
+        told += &reply.text();
+    }
+    let faults = [
+        serde_json::json!({"secret": ""}),
+        serde_json::json!({"secret": SECRET, "limit": 0}),
+        serde_json::json!({"secret": [SECRET]}),
+        serde_json::json!({"secret": SECRET, SECRET: 1}),
+        serde_json::json!({"secret": SECRET.repeat(3000)}),
+    ];
+    for body in &faults[..] {
+        let reply = server.post("/api/v1/lookup-secret", body);
+        assert_eq!(reply.status, 422, "{}", reply.text());
+        // A name that the client made up is named; what it sent as a value is not.
+        if body.get(SECRET).is_none() {
+            told += &reply.text();
+        }
+    }
+    let url = format!("http://{}", server.address);
+    let key = write(&dir.path().join("key"), &server.key);
+    let search = |more: &[&str]| {
+        let mut arguments = vec![
+            "search",
+            "--secret-stdin",
+            "--url",
+            &url,
+            "--key-file",
+            &key,
+        ];
+        arguments.extend(more);
+        let output = run(&arguments, format!("{SECRET}\n").as_bytes());
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, out, err) = search(&["--count"]);
+    assert_eq!((code, out.trim()), (Some(0), "5"), "{err}");
+    assert!(err.starts_with("tag: "));
+    let (_, found, err) = search(&["request_id:r-3 OR id:r-3"]);
+    assert_eq!(found.lines().count(), 1, "{found}");
+    told += &format!("{err}{found}");
+    let (code, _, _) = search(&["--key-file", "-"]);
+    assert_eq!(code, Some(2));
+    told += &server.log.lock().unwrap();
+    assert_eq!(server.stop(), Some(0));
+    assert!(!told.contains(SECRET), "{told}");
+    let mut files = Vec::new();
+    crate::leak::everything(&data, &mut files);
+    let holds = |bytes: &[u8]| {
+        bytes
+            .windows(SECRET.len())
+            .any(|part| part == SECRET.as_bytes())
+    };
+    assert!(!files.iter().any(|(_, bytes)| holds(bytes)));
 }
