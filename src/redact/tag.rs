@@ -28,6 +28,11 @@ pub enum KeyError {
     /// Not the 32 bytes of a key, or of several.
     #[error("redaction key file does not hold keys of 32 bytes, 1 to 16")]
     Malformed,
+    /// A rotation is under way, or one was interrupted.
+    #[error(
+        "tag.key.new is in the way: another rotation is under way, or one was interrupted; delete it then"
+    )]
+    Busy,
     /// The system gave no random bytes.
     #[error("no random bytes for a new redaction key")]
     Random,
@@ -78,22 +83,12 @@ impl TagKey {
         }
     }
 
-    fn read(mut file: File) -> Result<Self, KeyError> {
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { mode });
-        }
-        // One byte more than there may be, so that a longer file is noticed.
-        let mut bytes = Zeroizing::new([0u8; KEYS_MAX * KEY_BYTES + 1]);
-        let mut filled = 0;
-        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let read = file.read(room)?;
-            if read == 0 {
-                break;
-            }
-            filled += read;
-        }
-        let (keys, rest) = bytes.get(..filled).unwrap_or_default().as_chunks();
+    fn read(file: File) -> Result<Self, KeyError> {
+        Self::from_file(&contents(file)?)
+    }
+
+    fn from_file(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (keys, rest) = bytes.as_chunks();
         match keys.split_first() {
             Some((now, before)) if rest.is_empty() && before.len() < KEYS_MAX => Ok(Self {
                 now: OneKey::new(now),
@@ -101,6 +96,30 @@ impl TagKey {
             }),
             _ => Err(KeyError::Malformed),
         }
+    }
+
+    /// Puts a new key before those in `path`, in one step. Beyond 16 the oldest goes: what was tagged with it cannot be
+    /// looked up any more.
+    ///
+    /// # Errors
+    /// As [`TagKey::open`], and when another rotation is under way or the file cannot be written.
+    pub fn rotate(path: &Path) -> Result<Self, KeyError> {
+        let old = contents(File::open(path)?)?;
+        Self::from_file(&old)?;
+        let mut bytes = Zeroizing::new(vec![0; KEY_BYTES]);
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        let kept = old.len().min((KEYS_MAX - 1) * KEY_BYTES);
+        // Reserved at once, so that no copy is left behind where it grew.
+        bytes.reserve_exact(kept);
+        bytes.extend_from_slice(old.get(..kept).unwrap_or_default());
+        let fresh = path.with_extension("key.new");
+        write_new(&fresh, &bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => KeyError::Busy,
+            _ => error.into(),
+        })?;
+        fs::rename(&fresh, path)?;
+        sync_parent(path)?;
+        Self::from_file(&bytes)
     }
 
     /// Reads the key in `path`; makes none.
@@ -148,6 +167,11 @@ impl TagKey {
         }
     }
 
+    /// The ids of the keys this one took the place of, the newest first.
+    pub fn ids_before(&self) -> impl Iterator<Item = &str> {
+        self.before.iter().map(|key| key.id.as_str())
+    }
+
     /// The public id of the key: the first four base32 digits of its SHA-256.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -187,10 +211,34 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::File::open(parent)?.sync_all()?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The bytes of a key file that its owner alone can read.
+fn contents(mut file: File) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Exposed { mode });
+    }
+    // One byte more than there may be, so that a longer file is noticed.
+    let mut bytes = Zeroizing::new(vec![0; KEYS_MAX * KEY_BYTES + 1]);
+    let mut filled = 0;
+    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+        let read = file.read(room)?;
+        if read == 0 {
+            break;
+        }
+        filled += read;
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 const DIGITS: usize = 16;
@@ -347,6 +395,46 @@ mod tests {
         fs::write(&path, [0u8; 33]).unwrap();
         let error = TagKey::open_or_create(&path).unwrap_err();
         assert!(matches!(error, KeyError::Malformed));
+    }
+
+    #[test]
+    fn a_rotation_keeps_the_keys_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tag.key");
+        assert!(matches!(TagKey::rotate(&path), Err(KeyError::Io(_))));
+        let first = TagKey::open_or_create(&path).unwrap();
+        let second = TagKey::rotate(&path).unwrap();
+        assert_ne!(second.id(), first.id());
+        let again = TagKey::open(&path).unwrap();
+        assert_eq!(again.digits(b"x"), second.digits(b"x"));
+        let all: Vec<(String, String)> = again
+            .each_digits(b"x")
+            .map(|(id, digits)| (id.to_owned(), digits))
+            .collect();
+        let one = |key: &TagKey| (key.id().to_owned(), key.digits(b"x"));
+        assert_eq!(all, [one(&second), one(&first)]);
+        let text = format!("[R:cvv:{}][R:cvv:{}]", first.id(), second.id());
+        assert_eq!(own(text.as_bytes(), &again, |_| false).len(), 2);
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        for _ in 2..KEYS_MAX {
+            assert!(TagKey::rotate(&path).unwrap().has_id(first.id().as_bytes()));
+        }
+        assert!(!TagKey::rotate(&path).unwrap().has_id(first.id().as_bytes()));
+        assert_eq!(
+            TagKey::open(&path).unwrap().ids_before().count(),
+            KEYS_MAX - 1
+        );
+
+        fs::write(path.with_extension("key.new"), b"").unwrap();
+        assert!(matches!(TagKey::rotate(&path), Err(KeyError::Busy)));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(
+            TagKey::rotate(&path),
+            Err(KeyError::Exposed { .. })
+        ));
     }
 
     #[test]

@@ -304,3 +304,49 @@ fn a_leaked_secret_leads_to_its_events_and_is_kept_nowhere() {
     };
     assert!(!files.iter().any(|(_, bytes)| holds(bytes)));
 }
+
+#[test]
+fn a_rotated_tag_key_still_finds_what_was_tagged_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let place = data.to_str().unwrap();
+    let line = |id: &str| format!(r#"{{"password":"{SECRET}","request_id":"{id}"}}"#);
+    let send = |server: &Server, id: &str| {
+        assert_eq!(server.ingest("", line(id).as_bytes()).status, 200);
+        server.settle();
+        let found = server.search(&format!("id:{id}")).remove(0);
+        found["ext.password"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let none = run(&["key", "rotate-tag", "--data-dir", place], b"");
+    assert_eq!(none.status.code(), Some(1));
+    let server = Server::start(&data);
+    let old = send(&server, "r-old");
+    assert_eq!(server.stop(), Some(0));
+    let rotated = run(
+        &["key", "rotate-tag", "--data-dir", place, "-o", "raw"],
+        b"",
+    );
+    assert_eq!(rotated.status.code(), Some(0), "{}", text(&rotated.stderr));
+    let id = text(&rotated.stdout).trim().to_owned();
+    let server = Server::start(&data);
+    let new = send(&server, "r-new");
+    assert!(
+        new.starts_with(&format!("[R:password:{id}:")) && new != old,
+        "{new} {old}"
+    );
+    let answer = server
+        .post(
+            "/api/v1/lookup-secret",
+            &serde_json::json!({"secret": SECRET}),
+        )
+        .json();
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2, "{answer}");
+    assert_eq!(answer["tags"][0]["key_id"], id.as_str());
+    let text_of_both = format!("password={old} password={new}\n");
+    let kept = run(&["redact", "--data-dir", place], text_of_both.as_bytes());
+    assert_eq!(text(&kept.stdout), text_of_both);
+    assert_eq!(server.stop(), Some(0));
+}
