@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::Redactor;
 use super::super::replace::Tally;
+use super::super::spans;
 use super::options::{Action, Mode};
 use super::{Own, personal};
 use crate::model::{Event, Field, FieldName, Value};
@@ -82,6 +83,9 @@ impl Own {
         self.by_rule(path, seen, &mut found);
         if self.is_personal() {
             self.personal(path, seen, &mut found);
+        }
+        for find in &mut found {
+            find.place = spans::whole_characters(text, &find.place);
         }
         found.retain(|find| {
             let secret = text.get(find.place.clone()).unwrap_or_default();

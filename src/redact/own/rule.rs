@@ -72,7 +72,8 @@ impl Validator {
             Self::Iban => {
                 let plain = text.iter().filter(|b| b.is_ascii_alphanumeric());
                 let plain: Vec<u8> = plain.map(u8::to_ascii_uppercase).collect();
-                check::is_iban(&plain)
+                let country = plain.get(..2).unwrap_or_default();
+                check::iban_length(country) == Some(plain.len()) && check::is_iban(&plain)
             }
             Self::Ssn => {
                 let digits = digits();

@@ -292,3 +292,53 @@ fn too_many_finds_replace_the_whole_value() {
     );
     assert_eq!(line(&redactor, &"acme_ab12cd34ef ".repeat(4)), "[oversize]");
 }
+
+#[test]
+fn the_documented_rules_are_good() {
+    let text = include_str!("../../../docs/redaction.md");
+    let blocks: Vec<&str> = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let mut table: toml::Table = toml::from_str(block).unwrap();
+        let options: Options = table.remove("redact").unwrap().try_into().unwrap();
+        assert_ne!(options, Options::default());
+        assert_eq!(Own::new(&options).err(), None, "{block}");
+    }
+}
+
+#[test]
+fn validators_look_at_the_find() {
+    let check = |validator: &str, given: &str, expected: &str| {
+        let redactor = redactor(&format!(
+            "[[rules]]\nid = \"own-rule\"\nregex = 'acme=([A-Za-z0-9._-]{{4,90}})'\nvalidator = \"{validator}\""
+        ));
+        assert_eq!(line(&redactor, given), expected);
+    };
+    check("luhn", "acme=49927398716", "acme=[own-rule]");
+    check("luhn", "acme=49927398717", "acme=49927398717");
+    check("ssn", "acme=123456789", "acme=[own-rule]");
+    check("ssn", "acme=666456789", "acme=666456789");
+    check("ssn", "acme=12345678", "acme=12345678");
+    check("iban", "acme=XX00", "acme=XX00");
+    check("jwt", "acme=abcdefghijklmnop", "acme=abcdefghijklmnop");
+}
+
+proptest::proptest! {
+    #[test]
+    fn own_rules_leave_text_that_is_text(text in "[a-zé€😀\"\\\\{}:@. 0-9]{0,60}") {
+        let rules = "[[rules]]\nid = \"own-rule\"\nregex = '(?:a|.).{1,3}'\nkeywords = [\"aaa\", \"@.1\", \"é€😀\"]\n[personal]\nemail = \"tag\"\nip = \"mask\"";
+        static SHARED: std::sync::OnceLock<Redactor> = std::sync::OnceLock::new();
+        let redactor = SHARED.get_or_init(|| redactor(rules));
+        for text in [text.clone(), format!("aaa{text}"), serde_json::json!({"a": text, "é€😀": "é€😀"}).to_string()] {
+            let clean = redactor.redact_line(text.as_bytes());
+            proptest::prop_assert!(std::str::from_utf8(&clean).is_ok());
+            if text.starts_with('{') && serde_json::from_str::<serde_json::Value>(&text).is_ok() {
+                proptest::prop_assert!(serde_json::from_slice::<serde_json::Value>(&clean).is_ok());
+            }
+        }
+    }
+}
