@@ -73,8 +73,9 @@ pub(super) fn run(redact: &Redact) -> anyhow::Result<Exit> {
     {
         None => pump(std::io::stdin().lock(), out, &mut filter, line_bytes_max)?,
         Some(path) => {
-            let file = File::open(path)
-                .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
+            let name = path.display().to_string();
+            let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+            let file = Named { file, name };
             pump(file, out, &mut filter, line_bytes_max)?;
         }
     }
@@ -109,6 +110,23 @@ fn key(data: Option<&Path>) -> Result<TagKey, String> {
         ),
         error => format!("{}: {error}", path.display()),
     })
+}
+
+/// A file whose errors say which it is; those of the output stay as they are, so that a closed pipe is known.
+struct Named {
+    file: File,
+    name: String,
+}
+
+impl Read for Named {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(room);
+        read.map_err(|error| unreadable(&self.name, &error))
+    }
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("cannot read {name}: {error}"))
 }
 
 /// Every line through the filter, each with the end it came with.

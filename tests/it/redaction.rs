@@ -88,6 +88,7 @@ fn the_filter_says_what_it_cannot_do() {
     assert!(!dir.path().join("tag.key").exists());
     let none = dir.path().join("none");
     check(&["redact", none.to_str().unwrap()], 1, "cannot read");
+    check(&["redact", place], 1, "cannot read");
     check(&["redact", "--line-bytes-max", "1"], 2, "256..");
 }
 
