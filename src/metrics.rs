@@ -184,6 +184,7 @@ metrics! {
     files_followed: Gauge "wardline_files_followed" "Files being followed.";
     records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";
     redactions: Counter "wardline_redactions_total" "Secrets replaced.";
+    redaction_tried: Counter "wardline_redactions_tried_total" "What own rules found in a dry run and left.";
     redaction_failed_closed: Counter "wardline_redaction_failed_closed_total" "Values replaced whole because a bound was hit.";
     enrich_reloads: Counter "wardline_enrich_reloads_total" "Reloads of the address databases.";
     enrich_failures: Counter "wardline_enrich_failures_total" "Address databases that could not be read.";

@@ -26,6 +26,7 @@ mod fields;
 mod health;
 mod keys;
 mod list;
+mod lookup;
 mod requests;
 mod rules;
 mod search;
@@ -220,6 +221,7 @@ fn build(state: State, doors: impl FnOnce(&mut Routes)) -> (Router, Vec<&'static
 /// One line per noun.
 const NOUNS: &[fn(&mut Routes)] = &[
     search::register,
+    lookup::register,
     aggregate::register,
     requests::register,
     events::register,

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::notify::Notifier;
 use crate::pipeline::{Enricher, Intake, Payload, Pipeline};
-use crate::redact::{Redactor, TagKey};
+use crate::redact::{Own, Redactor, TagKey};
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::wal::Wal;
@@ -47,6 +47,9 @@ pub enum Error {
     /// The key of redaction tags.
     #[error("redaction key: {0}")]
     Key(#[from] redact::KeyError),
+    /// The operator's own rules of redaction.
+    #[error("{0}")]
+    OwnRules(String),
     /// A key file is gone from beside the data that needs it.
     #[error("{0}")]
     KeyLost(String),
@@ -85,7 +88,7 @@ impl Error {
     pub fn is_configuration(&self) -> bool {
         use redact::KeyError;
         match self {
-            Self::DataDir(..) | Self::Enrich(_) | Self::KeyLost(_) => true,
+            Self::DataDir(..) | Self::Enrich(_) | Self::KeyLost(_) | Self::OwnRules(_) => true,
             Self::Key(KeyError::Exposed { .. } | KeyError::Malformed) => true,
             Self::Detect(detect::Error::RulesDir(..)) => true,
             Self::Serve(error) => !matches!(error, api::serve::Error::Bind { .. }),
@@ -106,6 +109,7 @@ pub struct App {
     store: Store,
     wal: Wal,
     rules: detect::RulesHandle,
+    redactor: Arc<Redactor>,
     server: api::serve::Server,
     url: String,
     is_first_run: bool,
@@ -164,7 +168,7 @@ impl App {
             store: store.clone(),
             rules: rules.clone(),
             detector: Some(detector.clone()).filter(|_| config.detect.enabled),
-            redactor,
+            redactor: redactor.clone(),
             notifier: Some(notifier),
         };
         let admission = ingest::Admission::new(config.ingest.clone(), metrics.clone());
@@ -189,6 +193,7 @@ impl App {
             store,
             wal,
             rules,
+            redactor,
             server,
             url,
             is_first_run,
@@ -400,8 +405,13 @@ fn redactor(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Redactor>, Er
         return Err(Error::KeyLost(what));
     }
     let key = TagKey::open_or_create(&dir.join("tag.key"))?;
-    let redactor = Redactor::new(config.redact.clone(), key);
-    Ok(Arc::new(redactor.with_metrics(metrics.clone())))
+    let own = Own::new(&config.redact).map_err(|wrong| {
+        let what = wrong.first().map(ToString::to_string);
+        Error::OwnRules(what.unwrap_or_default())
+    })?;
+    let redactor = Redactor::new(config.redact.clone(), key).with_metrics(metrics.clone());
+    redactor.take_over(own);
+    Ok(Arc::new(redactor))
 }
 
 /// From a door into the log, with a note of who sent.

@@ -3,6 +3,7 @@
 use super::keys;
 use crate::api;
 use crate::config::{Config, Problem};
+use crate::redact::Own;
 
 /// What is wrong with a configuration that reads well: directories, addresses, keys that are gone.
 #[must_use]
@@ -31,6 +32,11 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     ] {
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
             wrong(setting, format!("{} is not a file", path.display()));
+        }
+    }
+    if let Err(found) = Own::new(&config.redact) {
+        for found in found {
+            wrong(&found.setting, found.what);
         }
     }
     for what in keys::lost(&config.data_dir) {

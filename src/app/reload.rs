@@ -2,6 +2,7 @@
 
 use super::{App, problems};
 use crate::config::{Config, Problem};
+use crate::redact::Own;
 
 /// The settings that take effect on a reload. All others need a restart.
 const LIVE: &[&str] = &[
@@ -12,10 +13,17 @@ const LIVE: &[&str] = &[
     "detect.rule_file_bytes_max",
     "server.tls.cert",
     "server.tls.key",
+    "redact.dry_run",
+    "redact.personal.email",
+    "redact.personal.phone",
+    "redact.personal.ip",
 ];
 
+/// Lists that take effect as a whole.
+const LIVE_LISTS: &[&str] = &["redact.rules", "redact.allow"];
+
 impl App {
-    /// Takes over rules and certificates as the configuration names them now, and reads the address databases
+    /// Takes over rules, what is redacted, and certificates as the configuration names them now, and reads the address databases
     /// again. Everything is read and checked first: where one part is refused, all keep what they had. Says
     /// by name which other settings have changed and wait for a restart.
     pub async fn reload(&self, config: &Config) {
@@ -65,7 +73,9 @@ impl App {
                 None
             }
         };
-        let (Some(rules), true) = (rules, refused.is_empty()) else {
+        // What is wrong with it is among the problems already.
+        let own = Own::new(&config.redact).ok();
+        let (Some(rules), Some(own), true) = (rules, own, refused.is_empty()) else {
             return Err(refused);
         };
         // Checks what it reads and swaps by itself, so it comes last of those that can fail.
@@ -74,6 +84,7 @@ impl App {
             return Err(vec![error.to_string()]);
         }
         self.rules.take_over(rules);
+        self.redactor.take_over(own);
         self.server.swap(certificate);
         Ok(())
     }
@@ -82,7 +93,16 @@ impl App {
 /// Names of the settings that differ and are not taken over.
 fn waiting(old: &Config, new: &Config) -> Vec<String> {
     let mut names = old.differences(new);
-    names.retain(|name| !LIVE.contains(&name.as_str()));
+    let is_listed = |name: &str| {
+        let mut lists = LIVE_LISTS.iter();
+        lists.any(|list| {
+            name == *list
+                || name
+                    .strip_prefix(list)
+                    .is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
+    names.retain(|name| !LIVE.contains(&name.as_str()) && !is_listed(name));
     names
 }
 
@@ -104,6 +124,10 @@ mod tests {
         check(
             "data_dir = \"x\"\n[wal]\nzstd_level = 9\n[pipeline.enrich]\nasn_db = \"a.mmdb\"",
             &["data_dir", "pipeline.enrich.asn_db", "wal.zstd_level"],
+        );
+        check(
+            "[[redact.rules]]\nid = \"a\"\nregex = \"b\"\n[redact.allow]\ntags = [\"x\"]\n[redact.personal]\nip = \"mask\"",
+            &[],
         );
         // From plain HTTP to TLS.
         check("[server.tls]\ncert = \"c\"\nkey = \"k\"", &["server.tls"]);

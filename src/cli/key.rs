@@ -9,6 +9,7 @@ use super::client::{Client, segment};
 use super::{Exit, Output, Server, output};
 use crate::api::key as format;
 use crate::clock::Clock;
+use crate::redact::{KeyError, TagKey};
 use crate::store::{self, ApiKey, Letter, Scope};
 
 /// Makes, lists and revokes API keys. Example: wardline key create --data-dir data --scope ingest --name edge -o raw
@@ -22,6 +23,8 @@ pub(super) enum Key {
     Rotate(One),
     /// Makes a key useless at once.
     Revoke(One),
+    /// Gives a data directory a new key of redaction tags; those before it still find what was tagged with them.
+    RotateTag(RotateTag),
 }
 
 /// What the key may do and for how long.
@@ -56,6 +59,17 @@ pub(super) struct List {
     server: Server,
 }
 
+/// Whose tags.
+#[derive(Debug, Args)]
+pub(super) struct RotateTag {
+    /// Data directory.
+    #[arg(long)]
+    data_dir: PathBuf,
+    /// Form of the output; raw prints the id of the new key alone.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+}
+
 /// Which key.
 #[derive(Debug, Args)]
 pub(super) struct One {
@@ -82,6 +96,7 @@ pub(super) async fn run(key: Key) -> anyhow::Result<Exit> {
                 .await?;
             answer.map_or_else(Ok, |made| show(&made, None))
         }
+        Key::RotateTag(rotate) => rotate_tag(&rotate),
         Key::Revoke(one) => {
             let client = Client::new(&one.server)?;
             Ok(client
@@ -160,6 +175,30 @@ fn show(made: &Value, chosen: Option<Output>) -> anyhow::Result<Exit> {
             other,
         )?,
     }
+    Ok(Exit::Ok)
+}
+
+fn rotate_tag(rotate: &RotateTag) -> anyhow::Result<Exit> {
+    let path = rotate.data_dir.join("tag.key");
+    let key = match TagKey::rotate(&path) {
+        Ok(key) => key,
+        Err(error @ (KeyError::Exposed { .. } | KeyError::Malformed)) => {
+            output::tell(&format!("error: {}: {error}", path.display()));
+            return Ok(Exit::Invalid);
+        }
+        Err(error) => anyhow::bail!("{}: {error}", path.display()),
+    };
+    let before: Vec<&str> = key.ids_before().collect();
+    match Output::or_default(rotate.output) {
+        Output::Raw => output::emit(&format!("{}\n", key.id()))?,
+        form => {
+            let row = json!({"id": key.id(), "before": before});
+            output::rows(&[row], &["id", "before"], form)?;
+        }
+    }
+    output::tell(
+        "a running server tags with the key before until it is restarted; back tag.key up",
+    );
     Ok(Exit::Ok)
 }
 

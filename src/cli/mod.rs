@@ -9,6 +9,7 @@ mod ingest;
 mod key;
 mod logging;
 mod output;
+mod redact;
 mod request;
 mod search;
 mod serve;
@@ -81,6 +82,7 @@ enum Command {
     Alerts(alerts::Alerts),
     #[command(subcommand)]
     Key(key::Key),
+    Redact(redact::Redact),
     Verify(verify::Verify),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -124,6 +126,7 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Request(command) => request::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::Redact(command) => redact::run(&command),
         Command::Verify(command) => verify::run(&command),
         Command::Bench(command) => bench::run(command).await,
         Command::Health(command) => version::health(command).await,

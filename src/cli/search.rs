@@ -1,7 +1,11 @@
 //! `wardline search`: events that match a query, newest first.
 
+use std::io::Read;
+use std::path::Path;
+
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::client::Client;
 use super::{Exit, Output, Server, output};
@@ -30,6 +34,9 @@ pub(super) struct Search {
     /// Only how many events match.
     #[arg(long)]
     count: bool,
+    /// Read a leaked secret from standard input and find the events that carried it; a query narrows it.
+    #[arg(long)]
+    secret_stdin: bool,
     /// Columns of the table, comma-separated.
     #[arg(long, value_delimiter = ',')]
     cols: Vec<String>,
@@ -51,8 +58,56 @@ pub(super) const COLUMNS: &[&str] = &[
     "message",
 ];
 
+/// Longest secret.
+const SECRET_BYTES_MAX: u64 = 32 << 10;
+
+/// Asks the server what finds the events with the secret on standard input.
+async fn secret_query(client: &Client, narrowed: &str) -> anyhow::Result<Result<String, Exit>> {
+    let mut secret = Zeroizing::new(String::new());
+    let mut input = std::io::stdin().take(SECRET_BYTES_MAX + 1);
+    input.read_to_string(&mut secret)?;
+    let body = json!({"secret": secret.trim_end_matches(['\r', '\n']), "limit": 1});
+    let found = match client.post("/api/v1/lookup-secret", &body).await? {
+        Ok(found) => found,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    for tag in found
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let text = |name: &str| tag.get(name).and_then(Value::as_str).unwrap_or_default();
+        output::tell(&format!("tag: {} (key {})", text("tag"), text("key_id")));
+    }
+    let query = found
+        .get("query")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Ok(Ok(if narrowed.trim().is_empty() {
+        query.to_owned()
+    } else {
+        format!("({query}) AND ({narrowed})")
+    }))
+}
+
 pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
+    let is_key_there = search.server.key_file.as_deref() == Some(Path::new("-"));
+    if search.secret_stdin && is_key_there {
+        output::tell(
+            "error: --secret-stdin and --key-file - both read standard input; put the key into a file",
+        );
+        return Ok(Exit::Usage);
+    }
     let client = Client::new(&search.server)?;
+    let query = if search.secret_stdin {
+        match secret_query(&client, &search.query).await? {
+            Ok(query) => query,
+            Err(exit) => return Ok(exit),
+        }
+    } else {
+        search.query.clone()
+    };
     let from = search
         .from
         .clone()
@@ -62,7 +117,7 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     loop {
         let left = search.limit.saturating_sub(events.len() as u64);
         let body = json!({
-            "query": search.query, "from": from, "to": search.to, "cursor": cursor, "count": search.count,
+            "query": query, "from": from, "to": search.to, "cursor": cursor, "count": search.count,
             "limit": if search.count { 1 } else { left.clamp(1, PAGE) },
         });
         let page = match client.post("/api/v1/search", &body).await? {

@@ -237,18 +237,34 @@ pub fn sort(problems: &mut [Problem]) {
 
 /// The line, from 1, on which a setting is written.
 fn line_of(text: &str, setting: &str) -> Option<usize> {
+    use toml::de::DeValue;
     let table = toml::de::DeTable::parse(text).ok()?;
+    let line = |at: usize| Some(text.get(..at)?.matches('\n').count() + 1);
     let mut at = table.get_ref();
     let mut parts = setting.split('.').peekable();
+    let mut element = None;
     loop {
         let part = parts.next()?;
-        let (name, value) = at.iter().find(|(name, _)| name.get_ref() == part)?;
+        let found = at.iter().find(|(name, _)| name.get_ref() == part);
+        // What is missing in an element of a list is missed where that begins.
+        let Some((name, mut value)) = found else {
+            return line(element?);
+        };
+        let mut start = name.span().start;
+        // `rules.2.regex`: the third of a list.
+        if let DeValue::Array(list) = value.get_ref()
+            && let Some(index) = parts.peek().and_then(|part| part.parse::<usize>().ok())
+        {
+            parts.next();
+            value = list.get(index)?;
+            start = value.span().start;
+            element = Some(start);
+        }
         if parts.peek().is_none() {
-            let before = text.get(..name.span().start)?;
-            return Some(before.matches('\n').count() + 1);
+            return line(start);
         }
         match value.get_ref() {
-            toml::de::DeValue::Table(inner) => at = inner,
+            DeValue::Table(inner) => at = inner,
             _ => return None,
         }
     }
@@ -436,5 +452,10 @@ mod tests {
         check("a = 1\nb.c = 2\n", "b.c", Some(2));
         check("a = 1\n", "b.c", None);
         check("a = 1\n", "a.c", None);
+        let list = "[[a.b]]\nc = 1\n\n[[a.b]]\nd = 2\n";
+        check(list, "a.b.0.c", Some(2));
+        check(list, "a.b.1.d", Some(5));
+        check(list, "a.b.1.c", Some(4));
+        check(list, "a.b.2.c", None);
     }
 }

@@ -7,6 +7,7 @@ use super::Redactor;
 use super::engine::Place;
 use super::escapes::{escape, unescape};
 use super::keys::{self, Class, Kind};
+use super::own::Own;
 use super::replace::Tally;
 use super::values::{self, List};
 
@@ -30,16 +31,7 @@ pub(super) fn rewrite(
     tally: &mut Tally,
 ) -> Result<Option<Vec<u8>>, NotJson> {
     let mut own = Tally::default();
-    let mut writer = Writer {
-        redactor,
-        text,
-        at: 0,
-        depth,
-        echo: None,
-        copied: 0,
-        out: None,
-        tally: &mut own,
-    };
+    let mut writer = Writer::new(redactor, text, depth, &mut own);
     writer.document()?;
     let out = writer.finish();
     tally.merge(own);
@@ -58,16 +50,8 @@ pub(super) fn echoes(
     tally: &mut Tally,
 ) -> Result<Option<Vec<u8>>, NotJson> {
     let mut own = Tally::default();
-    let mut writer = Writer {
-        redactor,
-        text,
-        at: 0,
-        depth: 0,
-        echo: Some(secrets),
-        copied: 0,
-        out: None,
-        tally: &mut own,
-    };
+    let mut writer = Writer::new(redactor, text, 0, &mut own);
+    writer.echo = Some(secrets);
     writer.document()?;
     let out = writer.finish();
     tally.merge(own);
@@ -79,17 +63,21 @@ pub(super) fn is_document(text: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-struct Writer<'r, 't> {
-    redactor: &'r Redactor,
+pub(super) struct Writer<'r, 't> {
+    pub(super) redactor: &'r Redactor,
     text: &'t [u8],
     at: usize,
     depth: usize,
     /// Set where only these secrets are removed.
     echo: Option<&'r [Vec<u8>]>,
+    /// Set where the document is an event and the operator has rules of their own.
+    pub(super) own: Option<&'r Own>,
+    /// Names from the top to here, with dots; kept only for these.
+    pub(super) path: String,
     /// Up to where the text has been taken over.
     copied: usize,
     out: Option<Vec<u8>>,
-    tally: &'r mut Tally,
+    pub(super) tally: &'r mut Tally,
 }
 
 /// What is known of the object or array being read.
@@ -105,8 +93,28 @@ struct Level<'t> {
     elements: Class,
 }
 
-impl<'t> Writer<'_, 't> {
-    fn document(&mut self) -> Result<(), NotJson> {
+impl<'r, 't> Writer<'r, 't> {
+    pub(super) fn new(
+        redactor: &'r Redactor,
+        text: &'t [u8],
+        depth: usize,
+        tally: &'r mut Tally,
+    ) -> Self {
+        Self {
+            redactor,
+            text,
+            at: 0,
+            depth,
+            echo: None,
+            own: None,
+            path: String::new(),
+            copied: 0,
+            out: None,
+            tally,
+        }
+    }
+
+    pub(super) fn document(&mut self) -> Result<(), NotJson> {
         let top = Level {
             name: b"",
             denied: None,
@@ -123,7 +131,7 @@ impl<'t> Writer<'_, 't> {
         }
     }
 
-    fn finish(self) -> Option<Vec<u8>> {
+    pub(super) fn finish(self) -> Option<Vec<u8>> {
         let mut out = self.out?;
         out.extend_from_slice(self.text.get(self.copied..).unwrap_or_default());
         Some(out)
@@ -190,8 +198,10 @@ impl<'t> Writer<'_, 't> {
         let digits = self.text.get(place.clone()).unwrap_or_default();
         let clean = match self.echo {
             Some(secrets) => self.redactor.unlearned(digits, secrets, self.tally),
+            None if self.is_allowed() => None,
             None => self.redactor.number(class, digits, self.tally),
         };
+        let clean = self.by_own(digits, clean);
         if let Some(clean) = clean {
             self.replace(place, &[b"\"", clean.as_slice(), b"\""].concat());
         }
@@ -215,7 +225,11 @@ impl<'t> Writer<'_, 't> {
 
     fn text_value(&mut self, body: Range<usize>, class: Class) {
         let written = self.text.get(body.clone()).unwrap_or_default();
-        if let Some(clean) = self.redacted(written, class) {
+        if self.is_allowed() {
+            return;
+        }
+        let clean = self.redacted(written, class);
+        if let Some(clean) = self.by_own_in_string(written, clean) {
             self.replace(body, &clean);
         }
     }
@@ -373,6 +387,7 @@ impl<'t> Writer<'_, 't> {
             (Some(kind), _) => Class::Secret(kind),
             (None, class) => class,
         };
+        let outer = self.enter(&plain);
         match class {
             Class::PairName if self.peek() == Some(b'"') => {
                 let start = self.at;
@@ -404,6 +419,7 @@ impl<'t> Writer<'_, 't> {
                 self.any(&inner, class, levels)?;
             }
         }
+        self.path.truncate(outer);
         Ok(())
     }
 
@@ -420,16 +436,9 @@ impl<'t> Writer<'_, 't> {
 
     /// The name half where it stands behind the value: one string on, one member further.
     fn pair_behind(&self) -> Option<Class> {
-        let mut ahead = Writer {
-            redactor: self.redactor,
-            text: self.text,
-            at: self.at,
-            depth: self.depth,
-            echo: None,
-            copied: 0,
-            out: None,
-            tally: &mut Tally::default(),
-        };
+        let mut tally = Tally::default();
+        let mut ahead = Writer::new(self.redactor, self.text, self.depth, &mut tally);
+        ahead.at = self.at;
         ahead.string().ok()?;
         ahead.room();
         ahead.eat(b',').ok()?;

@@ -14,11 +14,13 @@ mod decoded;
 mod encoding;
 mod engine;
 mod escapes;
+mod filter;
 mod json;
 mod keys;
 mod known;
 mod names;
 mod numbers;
+mod own;
 mod render;
 mod replace;
 mod rules;
@@ -38,11 +40,15 @@ use serde::Deserialize;
 #[cfg(test)]
 pub(crate) use codec::tests::clean;
 pub use codec::{Batch, DecodeError, decode};
+pub use filter::{Filter, FilterStats};
 pub use known::Known;
+pub use own::{Action, AllowOptions, Mode, Own, PersonalOptions, RuleOptions, Validator, Wrong};
 pub use render::to_json;
 pub use tag::{KeyError, TagKey};
 
 use engine::Engine;
+use keys::Kind;
+use own::Outcome;
 use replace::Tally;
 
 use crate::metrics::Metrics;
@@ -70,6 +76,14 @@ pub struct Options {
     pub value_secrets_max: usize,
     /// Deepest JSON inside strings inside JSON that is read.
     pub nested_depth_max: usize,
+    /// Whether own rules and classes of personal data only count.
+    pub dry_run: bool,
+    /// Own rules.
+    pub rules: Vec<RuleOptions>,
+    /// Classes of personal data.
+    pub personal: PersonalOptions,
+    /// What is no secret.
+    pub allow: AllowOptions,
 }
 
 impl Default for Options {
@@ -78,8 +92,23 @@ impl Default for Options {
             value_bytes_max: 2 << 20,
             value_secrets_max: 1000,
             nested_depth_max: 4,
+            dry_run: false,
+            rules: Vec::new(),
+            personal: PersonalOptions::default(),
+            allow: AllowOptions::default(),
         }
     }
+}
+
+/// What the tags of a secret have in common, whatever rule found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretTag {
+    /// The id of the key.
+    pub key_id: String,
+    /// The last part: 16 characters of lower-case base32.
+    pub digits: String,
+    /// The whole tag where the secret is the id of a session.
+    pub as_session: String,
 }
 
 /// The redactor: rules, names and the key of the tags. Shared by reference between threads.
@@ -87,6 +116,7 @@ pub struct Redactor {
     options: Options,
     key: TagKey,
     engine: Engine,
+    own: own::Slot,
     metrics: Arc<Metrics>,
 }
 
@@ -99,13 +129,14 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor that tags with `key`.
+    /// A redactor that tags with `key`. The operator's own rules are not in force until [`Redactor::take_over`].
     #[must_use]
     pub fn new(options: Options, key: TagKey) -> Self {
         Self {
             engine: Engine::new(options.value_secrets_max),
             options,
             key,
+            own: own::Slot::default(),
             metrics: Arc::default(),
         }
     }
@@ -115,6 +146,11 @@ impl Redactor {
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = metrics;
         self
+    }
+
+    /// Puts the operator's own rules in force, in place of those before.
+    pub fn take_over(&self, own: Own) {
+        self.own.set(own);
     }
 
     /// Replaces every secret of an event; says how many and by which rules in `redaction.count` and
@@ -139,7 +175,14 @@ impl Redactor {
         value_bytes_max: usize,
         known: &mut Known<'a>,
     ) -> CleanEvent<'a> {
-        let mut event = scan::event(self, event, known);
+        let own = self.own.get();
+        let mut event = scan::event(self, event, known, own.as_deref());
+        if let Some(own) = own {
+            let mut tally = Tally::default();
+            own.event(self, &mut event, &mut tally);
+            scan::note(&mut event, &tally);
+            self.count(&tally);
+        }
         bounds::cut(&mut event, value_bytes_max);
         CleanEvent(event)
     }
@@ -148,17 +191,51 @@ impl Redactor {
     /// texts.
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        scan::text(self, text)
+        let clean = scan::text(self, text);
+        let Some(own) = self.own.get() else {
+            return clean;
+        };
+        let mut tally = Tally::default();
+        let outcome = own.value(self, None, clean.as_bytes(), &mut tally);
+        self.count(&tally);
+        match outcome {
+            Outcome::Replaced(bytes) => Cow::Owned(scan::lossless(bytes)),
+            Outcome::Kept | Outcome::Dropped => clean,
+        }
     }
 
     /// Replaces every secret of one line: of a JSON object or array by names and values with all
     /// else byte for byte, of any other text by values.
     #[must_use]
     pub fn redact_line<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
-        scan::line(self, line)
+        let mut tally = Tally::default();
+        let clean = self.line_into(line, &mut tally);
+        self.count(&tally);
+        clean
+    }
+
+    /// Like [`Redactor::redact_line`]; counts into a tally of the caller's.
+    fn line_into<'t>(&self, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
+        let Some(own) = self.own.get() else {
+            return scan::line(self, line, tally);
+        };
+        if line.len() <= self.options.value_bytes_max
+            && let Ok(changed) = own::rewrite(self, &own, line, tally)
+        {
+            return changed.map_or(Cow::Borrowed(line), Cow::Owned);
+        }
+        let clean = scan::line(self, line, tally);
+        match own.value(self, None, &clean, tally) {
+            Outcome::Replaced(bytes) => Cow::Owned(bytes),
+            Outcome::Kept | Outcome::Dropped => clean,
+        }
     }
 
     fn count(&self, tally: &Tally) {
+        let tried: u64 = tally.tried.iter().map(|(_, count)| count).sum();
+        if tried > 0 {
+            self.metrics.redaction_tried.add(tried);
+        }
         if tally.count > 0 {
             self.metrics.redactions.add(tally.count);
             self.metrics
@@ -167,10 +244,17 @@ impl Redactor {
         }
     }
 
-    /// The part of a tag that names the secret, for lookups: 16 characters of lower-case base32.
+    /// What tags of a secret look like with each key there has been, the one in use first.
     #[must_use]
-    pub fn tag_of(&self, secret: &str) -> String {
-        self.key.digits(secret.as_bytes())
+    pub fn tags_of(&self, secret: &str) -> Vec<SecretTag> {
+        let rule = self.rule_of(secret.trim().as_bytes(), Kind::Session);
+        let keys = self.key.each_digits(secret.as_bytes());
+        keys.map(|(id, digits)| SecretTag {
+            key_id: id.to_owned(),
+            as_session: format!("[R:{rule}:{id}:{digits}]"),
+            digits,
+        })
+        .collect()
     }
 }
 

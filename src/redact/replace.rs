@@ -1,6 +1,7 @@
 //! One value in, the value without its secrets out; `None` where nothing changes, so that a clean
 //! value costs no memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::check;
@@ -26,17 +27,33 @@ pub(super) struct Tally {
     pub(super) count: u64,
     /// Values replaced whole because a bound was hit.
     pub(super) failed_closed: u64,
-    /// The rules that replaced something, in the order of their first find.
-    pub(super) rules: Vec<&'static str>,
+    /// The rules that replaced something and how often, in the order of their first find.
+    pub(super) rules: Vec<(Cow<'static, str>, u64)>,
+    /// What rules on trial would have replaced.
+    pub(super) tried: Vec<(String, u64)>,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
 }
 
 impl Tally {
-    fn add(&mut self, rule: &'static str) {
+    /// Counts a find of a rule.
+    pub(super) fn add(&mut self, rule: Cow<'static, str>) {
         self.count += 1;
-        if !self.rules.contains(&rule) {
-            self.rules.push(rule);
+        self.add_rule(rule, 1);
+    }
+
+    /// Counts what a rule on trial would have replaced.
+    pub(super) fn try_rule(&mut self, rule: &str) {
+        match self.tried.iter_mut().find(|(known, _)| known == rule) {
+            Some((_, counted)) => *counted += 1,
+            None => self.tried.push((rule.to_owned(), 1)),
+        }
+    }
+
+    fn add_rule(&mut self, rule: Cow<'static, str>, count: u64) {
+        match self.rules.iter_mut().find(|(known, _)| *known == rule) {
+            Some((_, counted)) => *counted += count,
+            None => self.rules.push((rule, count)),
         }
     }
 
@@ -44,11 +61,10 @@ impl Tally {
     pub(super) fn merge(&mut self, part: Tally) {
         self.count += part.count;
         self.failed_closed += part.failed_closed;
-        for rule in part.rules {
-            if !self.rules.contains(&rule) {
-                self.rules.push(rule);
-            }
+        for (rule, count) in part.rules {
+            self.add_rule(rule, count);
         }
+        self.tried.extend(part.tried);
         for secret in part.learned {
             if self.learned.len() < LEARNED_MAX && !self.learned.contains(&secret) {
                 self.learned.push(secret);
@@ -137,7 +153,8 @@ impl Redactor {
         for place in places {
             let secret = text.get(place.clone()).unwrap_or_default();
             if check::is_placeholder(secret.trim_ascii())
-                || tag::own(secret, self.key.id()).first() == Some(&(0..secret.len()))
+                || self.own_tags(secret).first() == Some(&(0..secret.len()))
+                || self.is_allowed(secret)
             {
                 continue;
             }
@@ -154,7 +171,7 @@ impl Redactor {
     }
 
     /// The rule that knows the secret better than the name it stands under, or the name's.
-    fn rule_of(&self, secret: &[u8], kind: Kind) -> &'static str {
+    pub(super) fn rule_of(&self, secret: &[u8], kind: Kind) -> &'static str {
         if rules::is_blind(kind.rule()) || secret.len() > 4096 {
             return kind.rule();
         }
@@ -201,9 +218,22 @@ impl Redactor {
         Some(spans::outside(found, &tags, text))
     }
 
+    /// Where tags of our own keys stand.
+    fn own_tags(&self, text: &[u8]) -> Vec<Range<usize>> {
+        tag::own(text, &self.key, |name| {
+            self.own.get().is_some_and(|own| own.knows(name))
+        })
+    }
+
+    /// Whether the operator says that this is no secret.
+    fn is_allowed(&self, secret: &[u8]) -> bool {
+        let own = self.own.get();
+        own.is_some_and(|own| own.allows(secret, &self.key))
+    }
+
     /// A text with our own tags blotted out, and where they stand; `None` where it has none.
-    fn masked(&self, text: &[u8]) -> Option<(Vec<u8>, Vec<Range<usize>>)> {
-        let tags = tag::own(text, self.key.id());
+    pub(super) fn masked(&self, text: &[u8]) -> Option<(Vec<u8>, Vec<Range<usize>>)> {
+        let tags = self.own_tags(text);
         if tags.is_empty() {
             return None;
         }
@@ -218,7 +248,7 @@ impl Redactor {
 
     /// The private parts of a JSON Web Key have names of one letter: it takes the whole object to
     /// know them.
-    fn without_jwk(
+    pub(super) fn without_jwk(
         &self,
         text: &[u8],
         changed: Option<Vec<u8>>,
@@ -230,7 +260,7 @@ impl Redactor {
         let seen = changed.as_deref().unwrap_or(text);
         let mut spans = Spans::new(self.options.value_secrets_max);
         shapes::jwk(seen, &mut spans);
-        let tags = tag::own(seen, self.key.id());
+        let tags = self.own_tags(seen);
         let spans = spans::outside(spans.settle(seen), &tags, seen);
         if spans.is_empty() {
             return changed;
@@ -251,11 +281,14 @@ impl Redactor {
         let mut out = Vec::with_capacity(text.len());
         let mut copied = 0;
         for span in spans {
-            out.extend_from_slice(text.get(copied..span.place.start).unwrap_or_default());
             let secret = match &span.decoded {
                 Some(secret) => secret.as_slice(),
                 None => text.get(span.secret).unwrap_or_default(),
             };
+            if self.is_allowed(secret) {
+                continue;
+            }
+            out.extend_from_slice(text.get(copied..span.place.start).unwrap_or_default());
             self.tag(span.rule, secret, &mut out, tally);
             copied = span.place.end;
         }
@@ -263,17 +296,25 @@ impl Redactor {
         out
     }
 
-    fn tag(&self, rule: &'static str, secret: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
-        tally.add(rule);
+    /// Appends the tag of a secret.
+    pub(super) fn tag(
+        &self,
+        rule: impl Into<Cow<'static, str>>,
+        secret: &[u8],
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) {
+        let rule = rule.into();
         out.extend_from_slice(b"[R:");
         out.extend_from_slice(rule.as_bytes());
         out.push(b':');
         out.extend_from_slice(self.key.id().as_bytes());
-        if !rules::is_blind(rule) {
+        if !rules::is_blind(&rule) {
             out.push(b':');
             out.extend_from_slice(self.key.digits(secret).as_bytes());
         }
         out.push(b']');
+        tally.add(rule);
     }
 
     /// A value without the secrets learned elsewhere in its event.

@@ -7,7 +7,7 @@ use super::engine::Place;
 use super::keys::{Class, Kind};
 use super::replace::Tally;
 use super::values::{self, List};
-use super::{Known, Redactor};
+use super::{Known, Own, Redactor};
 use crate::model::{Event, Field, FieldName, Value};
 
 /// Longest name that is not searched for a secret itself.
@@ -19,16 +19,20 @@ pub(super) fn event<'a>(
     redactor: &Redactor,
     mut event: Event<'a>,
     known: &mut Known<'a>,
+    own: Option<&Own>,
 ) -> Event<'a> {
     let mut tally = Tally::default();
     known.turn();
     for at in 0..event.fields().len() {
+        if own.is_some_and(|own| is_allowed(own, &event, at)) {
+            continue;
+        }
         field(redactor, &mut event, at, known, &mut tally);
     }
     if tally.count == 0 {
         return event;
     }
-    propagate(redactor, &mut event, &mut tally);
+    propagate(redactor, &mut event, own, &mut tally);
     note(&mut event, &tally);
     redactor.count(&tally);
     event
@@ -41,23 +45,25 @@ pub(super) fn text<'t>(redactor: &Redactor, text: &'t str) -> Cow<'t, str> {
     clean.map_or(Cow::Borrowed(text), |clean| Cow::Owned(lossless(clean)))
 }
 
-pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8]) -> Cow<'t, [u8]> {
-    let mut tally = Tally::default();
-    let clean = redactor.clean(line, Place::Text, 0, &mut tally);
-    if tally.count == 0 {
+pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
+    let Some(mut clean) = redactor.clean(line, Place::Text, 0, tally) else {
         return Cow::Borrowed(line);
-    }
-    let mut clean = clean.unwrap_or_else(|| line.to_vec());
+    };
     let secrets = std::mem::take(&mut tally.learned);
-    if let Some(again) = redactor.unlearned(&clean, &secrets, &mut tally) {
+    if let Some(again) = redactor.unlearned(&clean, &secrets, tally) {
         clean = again;
     }
-    redactor.count(&tally);
     Cow::Owned(clean)
 }
 
+/// Whether the operator excepts the field.
+fn is_allowed(own: &Own, event: &Event<'_>, at: usize) -> bool {
+    let field = event.fields().get(at);
+    field.is_some_and(|(name, _)| own.allows_field(&name.public()))
+}
+
 /// Redacted bytes are text again: finds begin and end between characters.
-fn lossless(bytes: Vec<u8>) -> String {
+pub(super) fn lossless(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
@@ -223,7 +229,7 @@ fn told(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option
     values::told(keys, before.as_bytes(), value.as_bytes(), list)
 }
 
-fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
+fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tally: &mut Tally) {
     let secrets = std::mem::take(&mut tally.learned);
     if secrets.is_empty() {
         return;
@@ -233,6 +239,9 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
         Some(lossless(clean))
     };
     for (name, value) in event.fields_mut() {
+        if own.is_some_and(|own| own.allows_field(&name.public())) {
+            continue;
+        }
         if let Value::Str(text) | Value::Num(text) = value
             && let Some(clean) = clean(text)
         {
@@ -247,7 +256,10 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, tally: &mut Tally) {
 }
 
 /// Says on the event how much was replaced and by which rules, beside what an earlier pass said.
-fn note(event: &mut Event<'_>, tally: &Tally) {
+pub(super) fn note(event: &mut Event<'_>, tally: &Tally) {
+    if tally.count == 0 {
+        return;
+    }
     let before = event.int(Field::RedactionCount).unwrap_or(0);
     let count = Value::Num(before.saturating_add(tally.count).to_string().into());
     let known = event
@@ -258,12 +270,12 @@ fn note(event: &mut Event<'_>, tally: &Tally) {
         Some((_, value)) => *value = count,
         None => event.push(Field::RedactionCount, count),
     }
-    for rule in &tally.rules {
+    for (rule, _) in &tally.rules {
         let is_there = event
             .values(Field::RedactionRules)
             .any(|value| matches!(value, Value::Str(text) if text == rule));
         if !is_there {
-            event.push_str(Field::RedactionRules, *rule);
+            event.push_str(Field::RedactionRules, rule.clone());
         }
     }
 }

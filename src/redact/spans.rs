@@ -160,7 +160,8 @@ pub(super) fn outside(found: Vec<Span>, tags: &[Range<usize>], text: &[u8]) -> V
     left
 }
 
-fn whole_characters(text: &[u8], place: &Range<usize>) -> Range<usize> {
+/// A place that halves no character.
+pub(super) fn whole_characters(text: &[u8], place: &Range<usize>) -> Range<usize> {
     let is_inside = |at: usize| text.get(at).is_some_and(|b| b & 0xC0 == 0x80);
     let mut start = place.start;
     while start > 0 && is_inside(start) {

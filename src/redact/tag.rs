@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::{digest, hmac, rand};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::encoding;
 
@@ -25,19 +25,49 @@ pub enum KeyError {
         /// Permission bits of the file.
         mode: u32,
     },
-    /// Not the 32 bytes of a key.
-    #[error("redaction key file does not hold a key of 32 bytes")]
+    /// Not the 32 bytes of a key, or of several.
+    #[error("redaction key file does not hold keys of 32 bytes, 1 to 16")]
     Malformed,
+    /// A rotation is under way, or one was interrupted.
+    #[error(
+        "tag.key.new is in the way: another rotation is under way, or one was interrupted; delete it then"
+    )]
+    Busy,
     /// The system gave no random bytes.
     #[error("no random bytes for a new redaction key")]
     Random,
 }
 
-/// The installation's key and its public id.
+/// The installation's key, with its public id, and those it took the place of.
 #[derive(Clone)]
 pub struct TagKey {
+    now: OneKey,
+    /// The newest first.
+    before: Vec<OneKey>,
+}
+
+#[derive(Clone)]
+struct OneKey {
     key: hmac::Key,
     id: String,
+}
+
+impl OneKey {
+    fn new(bytes: &[u8; KEY_BYTES]) -> Self {
+        let digest = digest::digest(&digest::SHA256, bytes);
+        let mut id = base32(digest.as_ref());
+        id.truncate(KEY_ID);
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
+            id,
+        }
+    }
+
+    fn digits(&self, normal: &[u8]) -> String {
+        let mut digits = base32(hmac::sign(&self.key, normal).as_ref());
+        digits.truncate(DIGITS);
+        digits
+    }
 }
 
 impl TagKey {
@@ -53,27 +83,63 @@ impl TagKey {
         }
     }
 
-    fn read(mut file: File) -> Result<Self, KeyError> {
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { mode });
-        }
-        // One byte more than a key, so that a longer file is noticed.
-        let mut bytes = [0u8; 33];
-        let mut filled = 0;
-        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let read = file.read(room)?;
-            if read == 0 {
-                break;
-            }
-            filled += read;
-        }
-        let key = match (filled, bytes.first_chunk::<32>()) {
-            (32, Some(key)) => Ok(Self::from_bytes(key)),
+    fn read(file: File) -> Result<Self, KeyError> {
+        Self::from_file(&contents(file)?)
+    }
+
+    fn from_file(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (keys, rest) = bytes.as_chunks();
+        match keys.split_first() {
+            Some((now, before)) if rest.is_empty() && before.len() < KEYS_MAX => Ok(Self {
+                now: OneKey::new(now),
+                before: before.iter().map(OneKey::new).collect(),
+            }),
             _ => Err(KeyError::Malformed),
-        };
+        }
+    }
+
+    /// Puts a new key before those in `path`, in one step. Beyond 16 the oldest goes: what was tagged with it cannot be
+    /// looked up any more.
+    ///
+    /// # Errors
+    /// As [`TagKey::open`], and when another rotation is under way or the file cannot be written.
+    pub fn rotate(path: &Path) -> Result<Self, KeyError> {
+        let old = contents(File::open(path)?)?;
+        Self::from_file(&old)?;
+        let mut bytes = Zeroizing::new(vec![0; KEY_BYTES]);
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        let kept = old.len().min((KEYS_MAX - 1) * KEY_BYTES);
+        // Reserved at once, so that no copy is left behind where it grew.
+        bytes.reserve_exact(kept);
+        bytes.extend_from_slice(old.get(..kept).unwrap_or_default());
+        let fresh = path.with_extension("key.new");
+        write_new(&fresh, &bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => KeyError::Busy,
+            _ => error.into(),
+        })?;
+        fs::rename(&fresh, path)?;
+        sync_parent(path)?;
+        Self::from_file(&bytes)
+    }
+
+    /// Reads the key in `path`; makes none.
+    ///
+    /// # Errors
+    /// When the file is not there, cannot be read, is open to group or others, or holds no key.
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        Self::read(File::open(path)?)
+    }
+
+    /// A new key that is kept nowhere.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn random() -> Result<Self, KeyError> {
+        let mut bytes = [0u8; 32];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+        let key = Self::from_bytes(&bytes);
         bytes.zeroize();
-        key
+        Ok(key)
     }
 
     fn create(path: &Path) -> Result<Self, KeyError> {
@@ -95,35 +161,45 @@ impl TagKey {
     /// A key from its 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        let digest = digest::digest(&digest::SHA256, bytes);
-        let mut id = base32(digest.as_ref());
-        id.truncate(4);
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
-            id,
+            now: OneKey::new(bytes),
+            before: Vec::new(),
         }
+    }
+
+    /// The ids of the keys this one took the place of, the newest first.
+    pub fn ids_before(&self) -> impl Iterator<Item = &str> {
+        self.before.iter().map(|key| key.id.as_str())
     }
 
     /// The public id of the key: the first four base32 digits of its SHA-256.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.now.id
     }
 
     /// The last part of a tag: 80 bits of HMAC-SHA256 (RFC 2104) of the normalized secret, in
     /// lower-case base32 (RFC 4648), 16 characters.
     pub(super) fn digits(&self, secret: &[u8]) -> String {
-        let normal = normalize(secret);
-        let code = hmac::sign(&self.key, &normal);
-        let mut digits = base32(code.as_ref());
-        digits.truncate(DIGITS);
-        digits
+        self.now.digits(&Zeroizing::new(normalize(secret)))
+    }
+
+    /// The id of every key, the one in use first, with what [`TagKey::digits`] is with it.
+    pub(super) fn each_digits(&self, secret: &[u8]) -> impl Iterator<Item = (&str, String)> {
+        let normal = Zeroizing::new(normalize(secret));
+        let keys = std::iter::once(&self.now).chain(&self.before);
+        keys.map(move |key| (key.id.as_str(), key.digits(&normal)))
+    }
+
+    /// Whether one of the keys has this id.
+    fn has_id(&self, id: &[u8]) -> bool {
+        self.now.id.as_bytes() == id || self.before.iter().any(|key| key.id.as_bytes() == id)
     }
 }
 
 impl fmt::Debug for TagKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TagKey({})", self.id)
+        write!(f, "TagKey({})", self.now.id)
     }
 }
 
@@ -135,14 +211,41 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::File::open(parent)?.sync_all()?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The bytes of a key file that its owner alone can read.
+fn contents(mut file: File) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Exposed { mode });
+    }
+    // One byte more than there may be, so that a longer file is noticed.
+    let mut bytes = Zeroizing::new(vec![0; KEYS_MAX * KEY_BYTES + 1]);
+    let mut filled = 0;
+    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+        let read = file.read(room)?;
+        if read == 0 {
+            break;
+        }
+        filled += read;
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 const DIGITS: usize = 16;
 const KEY_ID: usize = 4;
+const KEY_BYTES: usize = 32;
+/// Most keys in a file: the one in use and those before it.
+const KEYS_MAX: usize = 16;
 
 fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
@@ -214,30 +317,35 @@ fn trim(text: &[u8]) -> &[u8] {
 
 /// Where tags made with the key of this id stand. Anybody can write what looks like a tag; of other
 /// installations' tags nothing is known, so that they are text like any other.
-pub(super) fn own(text: &[u8], key_id: &str) -> Vec<Range<usize>> {
+///
+/// `is_rule` knows names of rules beside the shipped ones.
+pub(super) fn own(text: &[u8], key: &TagKey, is_rule: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
     // Asked of every value, and hardly one holds a bracket: a search for three bytes costs more to set up.
     if memchr::memchr(b'[', text).is_none() {
         return Vec::new();
     }
     memchr::memmem::find_iter(text, b"[R:")
         .filter_map(|at| {
-            let (length, id) = tag_at(text.get(at..)?)?;
-            (id == key_id.as_bytes()).then_some(at..at + length)
+            let (length, id) = tag_at(text.get(at..)?, |name| {
+                super::rules::is_known(name) || is_rule(name)
+            })?;
+            key.has_id(id).then_some(at..at + length)
         })
         .collect()
 }
 
-/// The length of the tag that begins `text`, if one does, whoever made it.
+/// The length of the tag that begins `text`, if one does, whoever made it and by whatever rule.
 pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
-    tag_at(text).map(|(length, _)| length)
+    let is_plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+    tag_at(text, |name| name.iter().all(is_plain)).map(|(length, _)| length)
 }
 
 /// Length and key id of the tag that begins `text`.
-fn tag_at(text: &[u8]) -> Option<(usize, &[u8])> {
+fn tag_at(text: &[u8], is_rule: impl Fn(&[u8]) -> bool) -> Option<(usize, &[u8])> {
     let rest = text.strip_prefix(b"[R:")?;
     let name = rest.iter().take(41).position(|b| *b == b':')?;
     let (rule, rest) = rest.split_at_checked(name)?;
-    if rule.is_empty() || !super::rules::is_known(rule) {
+    if rule.is_empty() || !is_rule(rule) {
         return None;
     }
     let rest = rest.strip_prefix(b":")?;
@@ -290,6 +398,46 @@ mod tests {
     }
 
     #[test]
+    fn a_rotation_keeps_the_keys_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tag.key");
+        assert!(matches!(TagKey::rotate(&path), Err(KeyError::Io(_))));
+        let first = TagKey::open_or_create(&path).unwrap();
+        let second = TagKey::rotate(&path).unwrap();
+        assert_ne!(second.id(), first.id());
+        let again = TagKey::open(&path).unwrap();
+        assert_eq!(again.digits(b"x"), second.digits(b"x"));
+        let all: Vec<(String, String)> = again
+            .each_digits(b"x")
+            .map(|(id, digits)| (id.to_owned(), digits))
+            .collect();
+        let one = |key: &TagKey| (key.id().to_owned(), key.digits(b"x"));
+        assert_eq!(all, [one(&second), one(&first)]);
+        let text = format!("[R:cvv:{}][R:cvv:{}]", first.id(), second.id());
+        assert_eq!(own(text.as_bytes(), &again, |_| false).len(), 2);
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        for _ in 2..KEYS_MAX {
+            assert!(TagKey::rotate(&path).unwrap().has_id(first.id().as_bytes()));
+        }
+        assert!(!TagKey::rotate(&path).unwrap().has_id(first.id().as_bytes()));
+        assert_eq!(
+            TagKey::open(&path).unwrap().ids_before().count(),
+            KEYS_MAX - 1
+        );
+
+        fs::write(path.with_extension("key.new"), b"").unwrap();
+        assert!(matches!(TagKey::rotate(&path), Err(KeyError::Busy)));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(
+            TagKey::rotate(&path),
+            Err(KeyError::Exposed { .. })
+        ));
+    }
+
+    #[test]
     fn one_secret_has_one_tag_in_every_carrier() {
         let key = TagKey::from_bytes(&[7; 32]);
         let tag = key.digits(b"s3cr3t+value/1");
@@ -312,8 +460,10 @@ mod tests {
 
     #[test]
     fn only_tags_of_our_own_key_are_ours() {
+        let key = TagKey::from_bytes(&[7; 32]);
         let check = |text: &str, expected: &[(usize, usize)]| {
-            let found = own(text.as_bytes(), "ab2c");
+            let text = text.replace("ab2c", key.id());
+            let found = own(text.as_bytes(), &key, |name| name == b"acme");
             let places: Vec<_> = found.iter().map(|tag| (tag.start, tag.end)).collect();
             assert_eq!(places, expected, "{text}");
         };
@@ -324,6 +474,7 @@ mod tests {
             &[(0, 29), (29, 41)],
         );
         check("[R:[R:cvv:ab2c]", &[(3, 15)]);
+        check("[R:acme:ab2c] [R:acmf:ab2c]", &[(0, 13)]);
     }
 
     #[test]
@@ -331,7 +482,7 @@ mod tests {
         assert_eq!(tag_len(b"[R:jwt:ab2c:abcdefghijklmnop] rest"), Some(29));
         assert_eq!(tag_len(b"[R:cvv:ab2c]"), Some(12));
         for forged in [
-            "[R:hunter2:ab2c]",
+            "[R:Hunter2:ab2c]",
             "[R:jwt:AB2C]",
             "[R:jwt:ab2c:abc]",
             "[R:jwt:ab2c:abcdefghijklmno1]",

@@ -38,7 +38,7 @@ pub(super) fn cleaned(fields: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, tail)) = rest.split_once("[R:") {

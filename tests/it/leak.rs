@@ -41,7 +41,7 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Files below `dir`, frames of the log also unpacked.
-fn everything(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+pub(crate) fn everything(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() {

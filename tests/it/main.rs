@@ -15,5 +15,6 @@ mod flow;
 mod harness;
 mod hostile;
 mod leak;
+mod redaction;
 mod source;
 mod tidy;

@@ -1,0 +1,317 @@
+//! Lines of a stream, one after the other. What a line alone cannot say is remembered from line to line: a
+//! private key begins on one and goes on over many, none of which says what it is.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Redactor;
+use super::json;
+use super::replace::Tally;
+
+/// Lines of a private key without its end after which a line must look like a part of one to go too. The longest
+/// keys in use (RSA of 16384 bits) have 200.
+const KEY_LINES_MAX: u64 = 1_000;
+/// Bytes between `BEGIN` or `END` and the words they belong to.
+const LABEL_MAX: usize = 60;
+/// Bytes kept of a piece of a line, so that words on its edge are seen.
+const EDGE: usize = 128;
+/// The rule of lines inside a private key.
+const PRIVATE_KEY: &str = "private-key";
+
+/// What a [`Filter`] has seen and done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterStats {
+    /// Lines read.
+    pub lines: u64,
+    /// Lines that came out changed.
+    pub changed: u64,
+    /// Lines replaced whole because they were too long.
+    pub too_long: u64,
+    /// Secrets replaced.
+    pub secrets: u64,
+    /// Secrets by rule.
+    pub rules: BTreeMap<String, u64>,
+    /// What own rules in a dry run found and left, by rule.
+    pub tried: BTreeMap<String, u64>,
+}
+
+/// Redacts lines in their order.
+#[derive(Debug)]
+pub struct Filter<'r> {
+    redactor: &'r Redactor,
+    stats: FilterStats,
+    /// Lines since a private key began that has not ended.
+    key_lines: Option<u64>,
+    /// The end of the piece before, of a line that is too long.
+    edge: Vec<u8>,
+}
+
+impl<'r> Filter<'r> {
+    /// A filter at the beginning of a stream.
+    #[must_use]
+    pub fn new(redactor: &'r Redactor) -> Self {
+        Self {
+            redactor,
+            stats: FilterStats::default(),
+            key_lines: None,
+            edge: Vec::new(),
+        }
+    }
+
+    /// What has been done so far.
+    #[must_use]
+    pub fn stats(&self) -> &FilterStats {
+        &self.stats
+    }
+
+    /// Appends the line, which comes without its end, to `out` without its secrets.
+    pub fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let mut tally = Tally::default();
+        self.stats.lines += 1;
+        self.part(line, out, &mut tally);
+        self.settle(tally);
+    }
+
+    /// Takes a piece of a line that is too long to be searched.
+    pub fn skip(&mut self, piece: &[u8]) {
+        self.edge.extend_from_slice(piece);
+        self.key_lines = self.after(&self.edge, self.key_lines);
+        let kept = self.edge.len().saturating_sub(EDGE);
+        self.edge.drain(..kept);
+    }
+
+    /// Appends what stands for the line whose pieces were skipped.
+    pub fn skipped(&mut self, out: &mut Vec<u8>) {
+        let mut tally = Tally::default();
+        self.stats.lines += 1;
+        self.stats.too_long += 1;
+        self.edge.clear();
+        out.extend(self.redactor.oversize(&mut tally).into_iter().flatten());
+        self.settle(tally);
+    }
+
+    fn settle(&mut self, tally: Tally) {
+        self.redactor.count(&tally);
+        if tally.count > 0 {
+            self.stats.changed += 1;
+            self.stats.secrets += tally.count;
+        }
+        for (rule, count) in tally.tried {
+            *self.stats.tried.entry(rule).or_default() += count;
+        }
+        for (rule, count) in tally.rules {
+            *self.stats.rules.entry(rule.into_owned()).or_default() += count;
+        }
+    }
+
+    fn part(&mut self, line: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
+        let mut rest = line;
+        if let Some(lines) = self.key_lines {
+            let end = marks(line).find(|mark| !mark.begins);
+            let is_key = lines < KEY_LINES_MAX || end.is_some() || is_key_like(line);
+            self.key_lines = (end.is_none() && is_key).then_some(lines + 1);
+            if is_key {
+                let (key, behind) = match end {
+                    Some(mark) => line.split_at_checked(mark.place.end),
+                    None => None,
+                }
+                .unwrap_or((line, b""));
+                if !key.trim_ascii().is_empty() {
+                    self.redactor.tag(PRIVATE_KEY, key, out, tally);
+                }
+                rest = behind;
+            }
+        }
+        if rest.is_empty() {
+            return;
+        }
+        out.extend_from_slice(&self.redactor.line_into(rest, tally));
+        self.key_lines = self.after(rest, self.key_lines);
+    }
+
+    /// Whether a private key goes on behind this text.
+    fn after(&self, text: &[u8], before: Option<u64>) -> Option<u64> {
+        let last = marks(text).last();
+        match last {
+            None => before,
+            Some(mark) if !mark.begins => None,
+            // What begins inside a JSON document ends with it, cut or not.
+            Some(_) if before.is_none() && json::is_document(text) => None,
+            Some(_) => Some(before.unwrap_or(0)),
+        }
+    }
+}
+
+/// The first or the last line of a private key.
+struct Mark {
+    begins: bool,
+    place: Range<usize>,
+}
+
+/// Every `-----BEGIN … PRIVATE KEY` and `END … PRIVATE KEY` of a text, in order.
+fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
+    memchr::memmem::find_iter(text, b"PRIVATE KEY").filter_map(|at| {
+        let from = at.saturating_sub(LABEL_MAX);
+        let head = text.get(from..at)?;
+        let begin = memchr::memmem::rfind(head, b"BEGIN");
+        let end = memchr::memmem::rfind(head, b"END");
+        let begins = begin > end;
+        let label = begin.max(end)?;
+        let before = head.get(..label)?.trim_ascii_end();
+        if begins && !before.ends_with(b"--") {
+            return None;
+        }
+        let behind = text.get(at + 11..)?;
+        let block = if behind.starts_with(b" BLOCK") { 6 } else { 0 };
+        let dashes = behind.get(block..)?.iter().take(5);
+        let dashes = dashes.take_while(|b| **b == b'-').count();
+        Some(Mark {
+            begins,
+            place: from + label..at + 11 + block + dashes,
+        })
+    })
+}
+
+/// Whether a line may be one of a key: its last word is base64 and long.
+fn is_key_like(line: &[u8]) -> bool {
+    let mut words = line.rsplit(|b| b.is_ascii_whitespace() || *b == b'"');
+    let last = words.find(|word| !word.is_empty()).unwrap_or_default();
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-\\".contains(b);
+    last.len() >= 32 && last.iter().all(is_base64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::redactor;
+    use super::*;
+
+    fn filtered(lines: &[&str]) -> (Vec<String>, FilterStats) {
+        let redactor = redactor();
+        let mut filter = Filter::new(&redactor);
+        let clean = lines.iter().map(|line| {
+            let mut out = Vec::new();
+            filter.line(line.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        });
+        (clean.collect(), filter.stats().clone())
+    }
+
+    fn check(lines: &[&str], expected: &[&str]) {
+        let (clean, _) = filtered(lines);
+        let shown: Vec<String> = clean
+            .iter()
+            .map(|line| super::super::tests::short(line))
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+
+    #[test]
+    fn a_private_key_goes_line_by_line_until_its_end() {
+        let key = "[private-key]";
+        check(
+            &[
+                "before",
+                "-----BEGIN RSA PRIVATE KEY-----",
+                "Proc-Type: 4,ENCRYPTED",
+                "",
+                BODY,
+                "Aw==",
+                "-----END RSA PRIVATE KEY----- password=hunter22",
+                "after",
+            ],
+            &[
+                "before",
+                key,
+                key,
+                "",
+                key,
+                key,
+                "[private-key] password=[password]",
+                "after",
+            ],
+        );
+        // Written by a logger with a beginning of its own, and another key right behind.
+        check(
+            &[
+                "12:00 app -----BEGIN PRIVATE KEY-----",
+                "12:00 app MIIE",
+                "12:00 app -----END PRIVATE KEY----------BEGIN PRIVATE KEY-----",
+                "short",
+                "-----END PRIVATE KEY-----",
+                "short",
+            ],
+            &[
+                "12:00 app [private-key]",
+                key,
+                "[private-key][private-key]",
+                key,
+                key,
+                "short",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_whole_on_its_line_opens_nothing() {
+        let whole = "k -----BEGIN PRIVATE KEY-----MIIE-----END PRIVATE KEY----- v";
+        check(&[whole, "next"], &["k [private-key] v", "next"]);
+        let cut = r#"{"k":"-----BEGIN PRIVATE KEY-----\nMIIE"}"#;
+        check(&[cut, "next"], &[r#"{"k":"[private-key]"}"#, "next"]);
+        check(
+            &["the PRIVATE KEY BEGINs", "next"],
+            &["the PRIVATE KEY BEGINs", "next"],
+        );
+    }
+
+    #[test]
+    fn a_key_without_an_end_lasts_a_thousand_lines_and_as_long_as_it_looks_like_one() {
+        let mut lines = vec!["-----BEGIN PRIVATE KEY-----"];
+        lines.extend(std::iter::repeat_n("words of a log", 1_000));
+        lines.extend([BODY, "words of a log", BODY]);
+        let (clean, stats) = filtered(&lines);
+        let kept: Vec<usize> = (0..lines.len())
+            .filter(|at| clean[*at] == lines[*at])
+            .collect();
+        assert_eq!(kept, [1002, 1003]);
+        assert_eq!(stats.lines, 1004);
+        assert_eq!(stats.changed, 1002);
+        assert_eq!(stats.rules.get(PRIVATE_KEY), Some(&1002));
+    }
+
+    #[test]
+    fn a_key_that_begins_in_a_line_too_long_is_seen_across_its_pieces() {
+        let redactor = redactor();
+        let mut filter = Filter::new(&redactor);
+        let mut out = Vec::new();
+        for piece in ["x -----BEGIN PRI", "VATE KEY-----", "MIIE"] {
+            filter.skip(piece.as_bytes());
+        }
+        filter.skipped(&mut out);
+        assert_eq!(
+            super::super::tests::short(std::str::from_utf8(&out).unwrap()),
+            "[oversize]"
+        );
+        out.clear();
+        filter.line(b"Aw==", &mut out);
+        assert!(out.starts_with(b"[R:private-key:"));
+        filter.skip(b"-----END PRIVATE KEY-----");
+        filter.skipped(&mut out);
+        out.clear();
+        filter.line(b"Aw==", &mut out);
+        assert_eq!(out, b"Aw==");
+        assert_eq!(filter.stats().too_long, 2);
+    }
+
+    #[test]
+    fn rules_are_counted_each() {
+        let line =
+            r#"{"password":"hunter22","token":"Zq8fJ2kLm9pQ4rSt","old_password":"hunter23"}"#;
+        let (_, stats) = filtered(&[line, "clean"]);
+        assert_eq!(stats.secrets, 3);
+        assert_eq!(stats.changed, 1);
+        assert_eq!(stats.rules.get("password"), Some(&2));
+        assert_eq!(stats.rules.get("token"), Some(&1));
+    }
+}

@@ -1,0 +1,87 @@
+//! Lines that are events: JSON documents whose names are the paths of the operator's rules and exceptions.
+
+use super::super::Redactor;
+use super::super::escapes::{escape, unescape};
+use super::super::json::{NotJson, Writer};
+use super::super::replace::Tally;
+use super::{Outcome, Own};
+
+/// Redacts a JSON document by the shipped rules and the operator's; `None` where nothing changes.
+///
+/// # Errors
+/// When the text is none, or too deep. The tally is then as it was.
+pub(in crate::redact) fn rewrite(
+    redactor: &Redactor,
+    own: &Own,
+    text: &[u8],
+    tally: &mut Tally,
+) -> Result<Option<Vec<u8>>, NotJson> {
+    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return Err(NotJson);
+    }
+    let mut part = Tally::default();
+    let mut writer = Writer::new(redactor, text, 1, &mut part);
+    writer.own = Some(own);
+    writer.document()?;
+    let changed = writer.finish();
+    let changed = redactor.without_jwk(text, changed, &mut part);
+    let secrets = std::mem::take(&mut part.learned);
+    let seen = changed.as_deref().unwrap_or(text);
+    let again = redactor.unlearned(seen, &secrets, &mut part);
+    tally.merge(part);
+    Ok(again.or(changed))
+}
+
+impl Writer<'_, '_> {
+    /// Goes below a name; gives what to cut the path back to.
+    pub(in crate::redact) fn enter(&mut self, name: &[u8]) -> usize {
+        let outer = self.path.len();
+        if self.own.is_some() {
+            if outer > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(&String::from_utf8_lossy(name));
+        }
+        outer
+    }
+
+    /// Whether the operator excepts the place.
+    pub(in crate::redact) fn is_allowed(&self) -> bool {
+        self.own.is_some_and(|own| own.allows_field(&self.path))
+    }
+
+    /// What the operator's rules leave of a value, or of what the others have left of it.
+    pub(in crate::redact) fn by_own(
+        &mut self,
+        text: &[u8],
+        clean: Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        let Some(own) = self.own.filter(|own| !own.allows_field(&self.path)) else {
+            return clean;
+        };
+        let seen = clean.as_deref().unwrap_or(text);
+        match own.value(self.redactor, Some(&self.path), seen, self.tally) {
+            Outcome::Kept => clean,
+            Outcome::Replaced(clean) => Some(clean),
+            Outcome::Dropped => Some(Vec::new()),
+        }
+    }
+
+    /// The same for a string as it is written.
+    pub(in crate::redact) fn by_own_in_string(
+        &mut self,
+        written: &[u8],
+        clean: Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        if self.own.is_none() {
+            return clean;
+        }
+        let text = unescape(clean.as_deref().unwrap_or(written));
+        let Some(changed) = self.by_own(&text, None) else {
+            return clean;
+        };
+        let mut out = Vec::with_capacity(changed.len() + 16);
+        escape(&changed, &mut out);
+        Some(out)
+    }
+}
