@@ -135,7 +135,7 @@ impl Engine {
                 if let Some(tracker) = program.trackers.get(*number)
                     && let Some(input) = tracker.inputs.get(*input)
                 {
-                    self.feed((*number, tracker, input), event, at, found);
+                    self.feed(program, (*number, tracker, input), event, at, found);
                 }
             }
         }
@@ -215,14 +215,14 @@ impl Engine {
 
     fn feed(
         &mut self,
+        program: &Program,
         (number, tracker, input): (usize, &Tracker, &Input),
         event: &impl Lookup,
         at: Moment,
         found: &mut Vec<Finding>,
     ) {
-        let set = Arc::clone(&self.set);
         if let Some(exclude) = &tracker.exclude
-            && self.row.eval(exclude, &set.program, event)
+            && self.row.eval(exclude, program, event)
         {
             return;
         }

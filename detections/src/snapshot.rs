@@ -47,7 +47,9 @@ impl Engine {
             for shard in &table.shards {
                 put_count(&mut to, shard.hand());
                 put_count(&mut to, shard.slots.len());
-                shard.slots.iter().for_each(|slot| put_slot(&mut to, slot));
+                for (slot, touched) in shard.slots.iter().zip(&shard.touched) {
+                    put_slot(&mut to, slot, *touched);
+                }
             }
         }
         let check = hash(CHECK, &to);
@@ -118,9 +120,9 @@ fn put_entry(to: &mut Vec<u8>, entry: &Entry) {
     put(to, entry.mark);
 }
 
-fn put_slot(to: &mut Vec<u8>, slot: &Slot) {
+fn put_slot(to: &mut Vec<u8>, slot: &Slot, touched: u32) {
     put(to, slot.hash);
-    to.extend_from_slice(&slot.touched.to_le_bytes());
+    to.extend_from_slice(&touched.to_le_bytes());
     to.extend_from_slice(&slot.fired_value.to_le_bytes());
     put_time(to, slot.fired_at);
     match &slot.body {
@@ -225,8 +227,8 @@ impl Reader<'_> {
         for shard in 0..table.shards.len() {
             let hand = usize::try_from(self.u32()?).map_err(|_| SnapshotError::Damaged)?;
             for _ in 0..self.count(25)? {
-                let slot = self.slot(window)?;
-                table.restore(slot);
+                let (slot, touched) = self.slot(window)?;
+                table.restore(slot, touched);
             }
             if let Some(shard) = table.shards.get_mut(shard) {
                 shard.set_hand(hand);
@@ -235,14 +237,16 @@ impl Reader<'_> {
         Ok(table)
     }
 
-    fn slot(&mut self, window: Option<Window>) -> Result<Slot, SnapshotError> {
-        Ok(Slot {
-            hash: self.u64()?,
-            touched: self.u32()?,
+    /// A slot, and when it was last touched.
+    fn slot(&mut self, window: Option<Window>) -> Result<(Slot, u32), SnapshotError> {
+        let (hash, touched) = (self.u64()?, self.u32()?);
+        let slot = Slot {
+            hash,
             fired_value: self.u32()?,
             fired_at: self.i64()?,
             body: self.body(window)?,
-        })
+        };
+        Ok((slot, touched))
     }
 
     fn body(&mut self, window: Option<Window>) -> Result<Body, SnapshotError> {

@@ -10,6 +10,10 @@ use crate::window::{Body, Count, Entry, Window};
 pub(crate) const SHARDS: usize = 64;
 /// Groups looked at for the one to forget.
 const SAMPLE: usize = 16;
+/// About what a group takes besides its slot and its body.
+const BESIDE_BYTES: usize = 20;
+/// The part of a hash that is kept beside the slots: it alone says where in `places` a group belongs.
+const TAG: u64 = 0xffff_ffff_0000_0000;
 /// Never fired.
 pub(crate) const NEVER: i64 = i64::MIN;
 
@@ -18,8 +22,6 @@ pub(crate) const NEVER: i64 = i64::MIN;
 pub(crate) struct Slot {
     /// Hash of the group's values.
     pub(crate) hash: u64,
-    /// When an event of it was last received, in seconds since 1970.
-    pub(crate) touched: u32,
     /// The value the rule last fired with, capped.
     pub(crate) fired_value: u32,
     /// Event time at which the rule last fired.
@@ -28,11 +30,15 @@ pub(crate) struct Slot {
 }
 
 /// Groups and where they are: linear probing over positions.
+///
+/// Under load nearly every look at a slot waits for memory, so all that can be known without one stands beside them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shard {
     pub(crate) slots: Vec<Slot>,
-    /// Position of a slot plus one; 0: free. A power of two long.
-    places: Vec<u32>,
+    /// When an event of each slot's group was last received, in seconds since 1970.
+    pub(crate) touched: Vec<u32>,
+    /// The upper half of a hash above, the position of its slot plus one below; 0: free. A power of two long.
+    places: Vec<u64>,
     hand: usize,
 }
 
@@ -70,7 +76,9 @@ impl Default for Table {
 impl Table {
     /// Bytes of all groups, places and lists.
     pub(crate) fn bytes(&self) -> usize {
-        let held = |s: &Shard| s.slots.capacity() * size_of::<Slot>() + s.places.len() * 4;
+        let held = |s: &Shard| {
+            s.slots.capacity() * size_of::<Slot>() + s.touched.capacity() * 4 + s.places.len() * 8
+        };
         self.heap_bytes + self.shards.iter().map(held).sum::<usize>()
     }
 
@@ -84,7 +92,7 @@ impl Table {
         bound: Bound,
     ) -> Option<(&mut Slot, Count)> {
         let shard = self.shards.get_mut(shard_of(hash))?;
-        let place = match shard.find(hash) {
+        let mut place = match shard.find(hash) {
             Some(place) => place,
             None => {
                 let swept = shard.sweep(now_s, bound.idle_s);
@@ -98,39 +106,40 @@ impl Table {
                 let (body, count) = window.open(entry);
                 self.heap_bytes += body.heap_bytes();
                 self.keys += 1;
-                let place = shard.insert(Slot {
+                let slot = Slot {
                     hash,
-                    touched: now_s,
                     fired_value: 0,
                     fired_at: NEVER,
                     body,
-                });
+                };
+                let place = shard.insert(slot, now_s);
                 return Some((shard.slots.get_mut(place)?, count));
             }
         };
         let slot = shard.slots.get_mut(place)?;
-        slot.touched = slot.touched.max(now_s);
+        let touched = shard.touched.get_mut(place)?;
+        *touched = now_s.max(*touched);
         let before = slot.body.heap_bytes();
         let count = window.add(&mut slot.body, entry);
         self.heap_bytes = self.heap_bytes + slot.body.heap_bytes() - before;
         self.late += u64::from(!count.counted);
-        let used = self.heap_bytes + self.keys * (size_of::<Slot>() + 8);
+        let used = self.heap_bytes + self.keys * (size_of::<Slot>() + BESIDE_BYTES);
         if used > bound.bytes && shard.slots.len() > 1 {
             let freed = shard.evict_but(place);
             self.heap_bytes -= freed;
             self.keys -= 1;
             self.evicted += 1;
+            place = shard.find(hash)?;
         }
-        let place = shard.find(hash)?;
         Some((shard.slots.get_mut(place)?, count))
     }
 
     /// Puts a slot read from a snapshot where it was: behind the others of its shard.
-    pub(crate) fn restore(&mut self, slot: Slot) {
+    pub(crate) fn restore(&mut self, slot: Slot, touched: u32) {
         self.keys += 1;
         self.heap_bytes += slot.body.heap_bytes();
         if let Some(shard) = self.shards.get_mut(shard_of(slot.hash)) {
-            shard.insert(slot);
+            shard.insert(slot, touched);
         }
     }
 }
@@ -139,13 +148,25 @@ fn shard_of(hash: u64) -> usize {
     usize::try_from(hash >> 58).unwrap_or(0)
 }
 
+/// Where the slot of an entry of `places` is.
+fn slot_of(entry: u64) -> Option<usize> {
+    usize::try_from(entry & !TAG).ok()?.checked_sub(1)
+}
+
+/// An entry of `places`.
+fn entry_of(hash: u64, place: usize) -> u64 {
+    let place = u32::try_from(place + 1).unwrap_or(u32::MAX);
+    hash & TAG | u64::from(place)
+}
+
 impl Shard {
     fn mask(&self) -> usize {
         self.places.len().wrapping_sub(1)
     }
 
+    /// Of a hash, or of an entry. The uppermost bits are the same for all of a shard.
     fn home(&self, hash: u64) -> usize {
-        usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & self.mask()
+        usize::try_from(hash >> 32).unwrap_or(0) & self.mask()
     }
 
     /// Position in `places` and in `slots`.
@@ -155,10 +176,9 @@ impl Shard {
         }
         let mut at = self.home(hash);
         loop {
-            let place = usize::try_from(*self.places.get(at)?)
-                .ok()?
-                .checked_sub(1)?;
-            if self.slots.get(place)?.hash == hash {
+            let entry = *self.places.get(at)?;
+            let place = slot_of(entry)?;
+            if entry & TAG == hash & TAG && self.slots.get(place)?.hash == hash {
                 return Some((at, place));
             }
             at = (at + 1) & self.mask();
@@ -169,26 +189,28 @@ impl Shard {
         self.seek(hash).map(|(_, place)| place)
     }
 
-    fn insert(&mut self, slot: Slot) -> usize {
+    fn insert(&mut self, slot: Slot, touched: u32) -> usize {
         // At most five in eight places are taken: probes stay short and always end at a free place.
         if (self.slots.len() + 1) * 8 > self.places.len() * 5 {
             self.grow();
         }
         if self.slots.len() == self.slots.capacity() {
             self.slots.reserve_exact(self.slots.len() / 4 + 4);
+            self.touched.reserve_exact(self.slots.len() / 4 + 4);
         }
         let place = self.slots.len();
-        self.link(slot.hash, place);
+        self.link(entry_of(slot.hash, place));
         self.slots.push(slot);
+        self.touched.push(touched);
         place
     }
 
-    fn link(&mut self, hash: u64, place: usize) {
+    fn link(&mut self, entry: u64) {
         let mask = self.mask();
-        let mut at = self.home(hash);
+        let mut at = self.home(entry);
         while let Some(taken) = self.places.get_mut(at) {
             if *taken == 0 {
-                *taken = u32::try_from(place + 1).unwrap_or(u32::MAX);
+                *taken = entry;
                 return;
             }
             at = (at + 1) & mask;
@@ -197,11 +219,9 @@ impl Shard {
 
     fn grow(&mut self) {
         let size = (self.places.len() * 2).max(8);
-        self.places = vec![0; size];
-        for place in 0..self.slots.len() {
-            if let Some(slot) = self.slots.get(place) {
-                self.link(slot.hash, place);
-            }
+        let old = std::mem::replace(&mut self.places, vec![0; size]);
+        for entry in old.into_iter().filter(|entry| *entry != 0) {
+            self.link(entry);
         }
     }
 
@@ -219,8 +239,9 @@ impl Shard {
             && let Some((at, _)) = self.seek(moved)
             && let Some(entry) = self.places.get_mut(at)
         {
-            *entry = u32::try_from(place + 1).unwrap_or(u32::MAX);
+            *entry = entry_of(moved, place);
         }
+        self.touched.swap_remove(place);
         self.slots.swap_remove(place).body.heap_bytes()
     }
 
@@ -230,10 +251,7 @@ impl Shard {
         let mut hole = at;
         let mut next = (at + 1) & mask;
         while let Some(taken) = self.places.get(next).copied().filter(|t| *t != 0) {
-            let owner = usize::try_from(taken - 1)
-                .ok()
-                .and_then(|p| self.slots.get(p));
-            let home = owner.map_or(next, |slot| self.home(slot.hash));
+            let home = self.home(taken);
             // It may move where the hole lies between its home and its place, around the end too.
             if next.wrapping_sub(home) & mask >= next.wrapping_sub(hole) & mask {
                 if let Some(slot) = self.places.get_mut(hole) {
@@ -255,10 +273,10 @@ impl Shard {
             if self.hand >= self.slots.len() {
                 self.hand = 0;
             }
-            let Some(slot) = self.slots.get(self.hand) else {
+            let Some(touched) = self.touched.get(self.hand) else {
                 break;
             };
-            if now_s.saturating_sub(slot.touched) > idle_s {
+            if now_s.saturating_sub(*touched) > idle_s {
                 freed = (freed.0 + 1, freed.1 + self.remove(self.hand));
             } else {
                 self.hand += 1;
@@ -278,7 +296,7 @@ impl Shard {
         let sample = (0..SAMPLE.min(size)).map(|step| (start + step) % size);
         let oldest = sample
             .filter(|place| *place != kept)
-            .min_by_key(|place| self.slots.get(*place).map(|s| s.touched));
+            .min_by_key(|place| self.touched.get(*place));
         self.hand = (start + SAMPLE) % size;
         oldest.map_or(0, |place| self.remove(place))
     }
@@ -339,6 +357,8 @@ mod tests {
         assert!(table.evicted > 0);
         let slots: usize = table.shards.iter().map(|s| s.slots.len()).sum();
         assert_eq!(slots, table.keys);
+        let touched: usize = table.shards.iter().map(|s| s.touched.len()).sum();
+        assert_eq!(touched, table.keys);
         let heap: usize = table
             .shards
             .iter()

@@ -123,11 +123,6 @@ impl Binder {
     }
 }
 
-/// The hash of the id the client gave an event.
-pub(super) fn id_of(event: &Event<'_>) -> u64 {
-    event.text(Field::EventId).map_or(0, Moment::id_of)
-}
-
 fn borrowed<'v>(value: &'v Value<'_>) -> ValueRef<'v> {
     match value {
         Value::Str(text) => ValueRef::Str(text),
@@ -138,6 +133,12 @@ fn borrowed<'v>(value: &'v Value<'_>) -> ValueRef<'v> {
 }
 
 impl View<'_> {
+    /// The hash of the id the client gave the event.
+    pub(super) fn id(&self) -> u64 {
+        let id = self.known(Field::EventId).and_then(ValueRef::text);
+        id.map_or(0, Moment::id_of)
+    }
+
     fn known(&self, field: Field) -> Option<ValueRef<'_>> {
         let place = *self.binder.first.get(usize::from(field.code()))?;
         let (_, value) = self

@@ -8,7 +8,7 @@ use aws_lc_rs::rand;
 use wardline_detections::{Engine, Finding, Moment};
 
 use super::alert::{Evidence, change};
-use super::lookup::{Binder, id_of};
+use super::lookup::Binder;
 use super::rules::Loaded;
 use super::{Error, Options, Parts, Progress};
 use crate::clock::Stopwatch;
@@ -152,14 +152,14 @@ impl Worker {
                 continue;
             };
             received = event.received;
+            let view = self.binder.bind(&event);
             let at = Moment {
                 time_ms: event.time.millis(),
                 received_ms: event.received.millis(),
                 offset: offset.0,
-                id: id_of(&event),
+                id: view.id(),
             };
-            self.engine
-                .observe(&self.binder.bind(&event), at, &mut found);
+            self.engine.observe(&view, at, &mut found);
             for finding in found.drain(..) {
                 self.note(&finding, offset, frame);
             }

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Error;
 use super::column::{self, Gather};
 use super::files::{Draft, Entry, FileMeta, FileWriter};
+use super::memo::{Memo, Part};
 use super::postings::SLICE_DOCS;
 use super::query::free_text;
 use super::segment::{
@@ -23,9 +24,8 @@ use crate::redact::CleanEvent;
 /// Longest text a dictionary column takes; longer ones are found by reading the event.
 pub(super) const KEYWORD_BYTES_MAX: usize = 512;
 
-/// Longest text whose tokens are remembered, and how many are.
-const KNOWN_BYTES_MAX: usize = 256;
-const KNOWN_MAX: usize = 4_096;
+/// Ids of an event among which the same one is looked for.
+const NEAR_IDS: usize = 8;
 
 /// Places of the columns that are no fields, in the order of [`column_names`].
 const TIME_AT: usize = Field::ALL.len();
@@ -45,18 +45,11 @@ pub(super) struct Builder {
     slices: Vec<(i64, i64)>,
     runs: Vec<(u32, u64)>,
     token: String,
-    /// Tokens of texts seen before: user agents, versions, schemes, sentences that services repeat.
-    known: HashMap<Box<str>, Vec<Part>, foldhash::fast::RandomState>,
+    memo: Memo,
     parts: Vec<Part>,
-}
-
-/// A token of a text.
-#[derive(Clone, Copy)]
-enum Part {
-    /// The list of a word.
-    Word(usize),
-    /// The hash of what is like an id.
-    Id(u64),
+    /// Fields of the current event that are looked at when all others were.
+    later: Vec<usize>,
+    id_fields: Vec<usize>,
 }
 
 impl Builder {
@@ -74,8 +67,10 @@ impl Builder {
             slices: Vec::new(),
             runs: Vec::new(),
             token: String::new(),
-            known: HashMap::default(),
+            memo: Memo::default(),
             parts: Vec::new(),
+            later: Vec::new(),
+            id_fields: Vec::new(),
         }
     }
 
@@ -122,26 +117,52 @@ impl Builder {
         self.received = (received.min(self.received.0), received.max(self.received.1));
         self.columns
             .number(TIME_AT, TIME, doc, time_to_column(millis));
-        let shape = self.shapes.of(event).as_bytes();
-        self.columns
-            .term(SHAPE_AT, SHAPE, column::Kind::Text, doc, shape);
-        // Words of the message first: those from elsewhere are kept only where it has not the same.
-        for place in [Place::Message, Place::Elsewhere] {
-            for (name, value) in event.fields() {
-                if let Some((text, at)) = free_text(name, value)
-                    && at == place
-                {
-                    self.text(doc, text, place);
-                }
+        let shape = self.shapes.of(event);
+        match shape.place {
+            Some(place) => self.columns.again(SHAPE_AT, doc, place),
+            None => {
+                let (kind, text) = (column::Kind::Text, shape.text.as_bytes());
+                shape.place = self.columns.term(SHAPE_AT, SHAPE, kind, doc, text);
             }
         }
-        for (name, value) in event.fields() {
-            if let FieldName::Known(field) = name {
-                self.known(doc, *field, value);
-            }
-        }
+        self.fields(doc, event);
         self.count += 1;
         self.next = offset.plus(1);
+    }
+
+    fn fields(&mut self, doc: u32, event: &CleanEvent<'_>) {
+        self.later.clear();
+        self.id_fields.clear();
+        for (at, (name, value)) in event.fields().iter().enumerate() {
+            if let FieldName::Known(field) = name {
+                match field.kind() {
+                    Kind::Id => self.id_fields.push(at),
+                    _ => self.known(doc, *field, value),
+                }
+            }
+            match free_text(name, value) {
+                Some((text, Place::Message)) => self.text(doc, text, Place::Message),
+                Some((_, Place::Elsewhere)) => self.later.push(at),
+                None => {}
+            }
+        }
+        let text_at = |at: &usize| text_of(&event.fields().get(*at)?.1);
+        // Words of the message first: those from elsewhere are kept only where it has not the same.
+        let later = std::mem::take(&mut self.later);
+        for text in later.iter().filter_map(text_at) {
+            self.text(doc, text, Place::Elsewhere);
+        }
+        self.later = later;
+        // Services write one id under several names.
+        for (n, at) in self.id_fields.iter().enumerate() {
+            let before = self.id_fields.get(n.saturating_sub(NEAR_IDS)..n);
+            let mut before = before.unwrap_or_default().iter();
+            if let Some(text) = text_at(at)
+                && !before.any(|other| text_at(other) == Some(text))
+            {
+                each_id_form(text, |form| self.ids.push(doc, form.as_bytes()));
+            }
+        }
     }
 
     fn known(&mut self, doc: u32, field: Field, value: &Value<'_>) {
@@ -170,8 +191,7 @@ impl Builder {
                 Err(_) => self.odd(doc, field),
             },
             Kind::Keyword => self.odd(doc, field),
-            Kind::Id => each_id_form(text, |form| self.ids.push(doc, form.as_bytes())),
-            Kind::Text | Kind::Stored => {}
+            Kind::Id | Kind::Text | Kind::Stored => {}
         }
     }
 
@@ -181,7 +201,8 @@ impl Builder {
     }
 
     fn text(&mut self, doc: u32, text: &str, place: Place) {
-        if let Some(parts) = self.known.get(text) {
+        let hash = self.memo.hash(text);
+        if let Some(parts) = self.memo.get(hash, text) {
             return add(&mut self.words, &mut self.ids, doc, parts, place);
         }
         self.parts.clear();
@@ -193,9 +214,7 @@ impl Builder {
             });
         });
         add(&mut self.words, &mut self.ids, doc, &self.parts, place);
-        if text.len() <= KNOWN_BYTES_MAX && self.known.len() < KNOWN_MAX {
-            self.known.insert(text.into(), self.parts.clone());
-        }
+        self.memo.put(hash, text, &self.parts);
     }
 
     /// Writes the segment and gives it its name.

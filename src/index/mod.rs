@@ -13,6 +13,7 @@ mod docs;
 mod fetch;
 mod files;
 mod ids;
+mod memo;
 mod merge;
 mod plan;
 mod postings;

@@ -176,7 +176,9 @@ mod tests {
     #[test]
     fn large_dictionaries_find_any_case_and_the_right_ordinal() {
         let Values::Text(column) = open(|gather| {
-            (0..DOCS).for_each(|doc| gather.term(3, "c", Kind::Text, doc, user(doc).as_bytes()));
+            for doc in 0..DOCS {
+                gather.term(3, "c", Kind::Text, doc, user(doc).as_bytes());
+            }
         }) else {
             panic!("no text column");
         };
@@ -219,7 +221,9 @@ mod tests {
     #[test]
     fn ordinals_lead_to_the_documents_with_the_term() {
         let Values::Text(column) = open(|gather| {
-            (0..DOCS).for_each(|doc| gather.term(0, "c", Kind::Text, doc, user(doc).as_bytes()));
+            for doc in 0..DOCS {
+                gather.term(0, "c", Kind::Text, doc, user(doc).as_bytes());
+            }
         }) else {
             panic!("no text column");
         };

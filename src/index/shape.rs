@@ -5,8 +5,6 @@
 //! many names has the shape `?`, and so have all new shapes once a segment has too many.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash, Hasher};
 
 use crate::model::{Field, FieldName, text_of};
 use crate::redact::CleanEvent;
@@ -15,6 +13,8 @@ use crate::redact::CleanEvent;
 const SHAPES_MAX: usize = 4_096;
 /// Bytes of one shape.
 const BYTES_MAX: usize = 4_096;
+/// Bytes of the names of one event, where a name may stand several times.
+const NAMES_BYTES_MAX: usize = 4 * BYTES_MAX;
 /// Nothing is known.
 const UNKNOWN: &str = "?";
 const SEPARATOR: char = '\u{1}';
@@ -22,36 +22,71 @@ const SEPARATOR: char = '\u{1}';
 /// Makes shapes.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    /// By a hash of the names in their order: nearly all events have names that were seen before.
-    seen: HashMap<u64, Box<str>, foldhash::quality::RandomState>,
+    /// By the names in their order as they come: nearly all events have names that were seen before.
+    seen: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    shapes: Vec<Shape>,
+    unknown: Shape,
+    /// The names of this event, and those of the one before with its shape: neighbours are often alike.
+    names: Vec<u8>,
+    last: (Vec<u8>, Option<usize>),
     text: String,
+}
+
+/// A shape, and what its user remembers of it.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) text: Box<str>,
+    /// Its place in the column of shapes, once it has one.
+    pub(super) place: Option<u32>,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            text: UNKNOWN.into(),
+            place: None,
+        }
+    }
 }
 
 impl Shapes {
     /// The shape of an event.
-    pub(super) fn of(&mut self, event: &CleanEvent<'_>) -> &str {
-        let mut hasher = self.seen.hasher().build_hasher();
+    pub(super) fn of(&mut self, event: &CleanEvent<'_>) -> &mut Shape {
+        self.names.clear();
         for (name, value) in event.fields() {
             if text_of(value).is_some() {
                 match name {
-                    FieldName::Known(field) => hasher.write_u8(field.code()),
+                    FieldName::Known(field) => self.names.push(field.code()),
                     FieldName::Ext(name) => {
-                        hasher.write_u8(u8::MAX);
-                        name.hash(&mut hasher);
+                        self.names.push(u8::MAX);
+                        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+                        self.names.extend_from_slice(&length.to_le_bytes());
+                        self.names.extend_from_slice(name.as_bytes());
                     }
                 }
             }
         }
-        let hash = hasher.finish();
-        let is_full = self.seen.len() >= SHAPES_MAX;
-        match self.seen.entry(hash) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if is_full => UNKNOWN,
-            Entry::Vacant(free) => match write(event, &mut self.text) {
-                Some(shape) => free.insert(shape.into()),
-                None => UNKNOWN,
-            },
+        if self.last.1.is_none() || self.last.0 != self.names {
+            self.last.1 = self.find(event);
+            std::mem::swap(&mut self.last.0, &mut self.names);
         }
+        let found = self.last.1.and_then(|at| self.shapes.get_mut(at));
+        found.unwrap_or(&mut self.unknown)
+    }
+
+    /// Where the shape of an event with other names than the one before is.
+    fn find(&mut self, event: &CleanEvent<'_>) -> Option<usize> {
+        if let Some(at) = self.seen.get(self.names.as_slice()) {
+            return Some(*at);
+        }
+        if self.shapes.len() >= SHAPES_MAX || self.names.len() > NAMES_BYTES_MAX {
+            return None;
+        }
+        let text = write(event, &mut self.text)?.into();
+        let at = self.shapes.len();
+        self.shapes.push(Shape { text, place: None });
+        self.seen.insert(self.names.as_slice().into(), at);
+        Some(at)
     }
 }
 
@@ -106,7 +141,7 @@ mod tests {
         event.push_ext("null", Value::Null);
         event.push_str(Field::Tags, "x");
         let mut shapes = Shapes::default();
-        let shape = shapes.of(&clean(event)).to_owned();
+        let shape = shapes.of(&clean(event)).text.clone();
         assert_eq!(has_field(&shape, Field::Message), Some(true));
         assert_eq!(has_field(&shape, Field::Tags), Some(true));
         assert_eq!(has_field(&shape, Field::UrlPath), Some(false));
@@ -122,7 +157,7 @@ mod tests {
         for at in 0..SHAPES_MAX + 10 {
             let mut event = Event::new(Timestamp(0), Timestamp(0));
             event.push_ext(format!("name{at}"), Value::Bool(true));
-            unknown += usize::from(shapes.of(&clean(event)) == UNKNOWN);
+            unknown += usize::from(&*shapes.of(&clean(event)).text == UNKNOWN);
         }
         assert_eq!(unknown, 10);
         assert_eq!(has_ext(UNKNOWN, "x"), None);

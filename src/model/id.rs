@@ -29,11 +29,11 @@ pub fn each_id_form(raw: &str, mut found: impl FnMut(&str)) {
     if let Some(id) = trace_id(raw) {
         return found(id);
     }
+    if let Some(id) = uuid(raw) {
+        return found(std::str::from_utf8(&id).unwrap_or_default());
+    }
     if is_hex(raw) {
         return found_plain(unpadded(raw), &mut found);
-    }
-    if is_uuid(raw) {
-        return found_plain(raw, &mut found);
     }
     if let Some((trace, span)) = trace_and_span(raw) {
         found_plain(unpadded(trace), &mut found);
@@ -55,12 +55,30 @@ pub fn each_id_form(raw: &str, mut found: impl FnMut(&str)) {
 
 /// A trace id as nearly all are written, which is its own normal form: 32 hex digits in lower case, no padding.
 fn trace_id(raw: &[u8]) -> Option<&str> {
-    let is_plain = raw.len() == 32
-        && raw
-            .iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && !raw.starts_with(b"0000000000000000");
+    if raw.len() != 32 || raw.starts_with(b"0000000000000000") {
+        return None;
+    }
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_plain = raw.iter().fold(true, |all, byte| all & is_digit(byte));
     std::str::from_utf8(raw).ok().filter(|_| is_plain)
+}
+
+/// The digits of a UUID in lower case. All bytes are looked at together: most ids are UUIDs.
+fn uuid(raw: &[u8]) -> Option<[u8; 32]> {
+    let raw: &[u8; 36] = raw.try_into().ok()?;
+    if [raw[8], raw[13], raw[18], raw[23]] != [b'-'; 4] {
+        return None;
+    }
+    let mut digits = [0u8; 32];
+    digits[..8].copy_from_slice(&raw[..8]);
+    digits[8..12].copy_from_slice(&raw[9..13]);
+    digits[12..16].copy_from_slice(&raw[14..18]);
+    digits[16..20].copy_from_slice(&raw[19..23]);
+    digits[20..].copy_from_slice(&raw[24..]);
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    let is_uuid = digits.iter().fold(true, |all, byte| all & is_hex(byte));
+    digits.make_ascii_lowercase();
+    is_uuid.then_some(digits)
 }
 
 /// Hands out the text lower-cased and, where it is an id of hex digits, without its dashes.

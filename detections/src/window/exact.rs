@@ -88,7 +88,15 @@ fn largest(entries: &[Entry], place: usize, window: &Window) -> u64 {
 
 /// How many different marks.
 fn distinct(entries: &[Entry]) -> usize {
-    const PLACES: usize = 4 * ENTRIES_MAX;
+    // Four places per entry at least, so that a free one is near; most groups are small.
+    if entries.len() <= ENTRIES_MAX / 8 {
+        distinct_among::<{ ENTRIES_MAX / 2 }>(entries)
+    } else {
+        distinct_among::<{ ENTRIES_MAX * 4 }>(entries)
+    }
+}
+
+fn distinct_among<const PLACES: usize>(entries: &[Entry]) -> usize {
     let mut seen = [0u64; PLACES];
     let mut zero = false;
     let mut count = 0;
@@ -98,8 +106,7 @@ fn distinct(entries: &[Entry]) -> usize {
             zero = true;
             continue;
         }
-        let mut at = usize::try_from(entry.mark % 509).unwrap_or(0);
-        // Entries are a quarter of the places at most, so a free one is found.
+        let mut at = usize::try_from(entry.mark & 0xffff).unwrap_or(0);
         for _ in 0..PLACES {
             match seen.get_mut(at % PLACES) {
                 Some(place) if *place == 0 => {

@@ -17,6 +17,9 @@ pub(crate) use known::Known;
 pub(crate) use ring::Ring;
 pub(crate) use sketch::Sketch;
 
+/// Moments a new list has room for.
+const LIST_ROOM: usize = 4;
+
 /// How far ahead of its receipt an event's time may be before it is taken for forged.
 pub(crate) const SKEW_MS: i64 = 120_000;
 
@@ -101,7 +104,18 @@ impl Window {
     /// Adds an event to a group.
     pub(crate) fn add(&self, body: &mut Body, entry: Entry) -> Count {
         if let Body::One(first) = body {
-            *body = Body::Exact(vec![*first]);
+            if first.time <= entry.time.saturating_sub(self.keep) {
+                // What it held has passed: it goes on without a list.
+                *first = entry;
+                return Count {
+                    value: 1,
+                    approximate: false,
+                    counted: true,
+                };
+            }
+            let mut entries = Vec::with_capacity(LIST_ROOM);
+            entries.push(*first);
+            *body = Body::Exact(entries);
         }
         let count = match body {
             Body::One(_) => Count::default(),

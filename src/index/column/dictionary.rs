@@ -34,14 +34,24 @@ impl Order {
     /// The first 16 bytes of what is compared; equal ones have to be compared whole.
     pub(super) fn key(self, term: &[u8]) -> u128 {
         let head = |term: &[u8]| {
+            if let Some(head) = term.first_chunk::<16>() {
+                return *head;
+            }
             let mut key = [0u8; 16];
             key.iter_mut().zip(term).for_each(|(to, from)| *to = *from);
             key
         };
-        let key = match (self, std::str::from_utf8(term)) {
-            (Self::Folded, _) if term.is_ascii() => head(term).map(|b| b.to_ascii_lowercase()),
-            (Self::Folded, Ok(text)) => head(fold(text).as_bytes()),
-            _ => head(term),
+        let key = match self {
+            Self::Bytes => head(term),
+            Self::Folded if term.is_ascii() => {
+                let mut key = head(term);
+                key.make_ascii_lowercase();
+                key
+            }
+            Self::Folded => match std::str::from_utf8(term) {
+                Ok(text) => head(fold(text).as_bytes()),
+                Err(_) => head(term),
+            },
         };
         u128::from_be_bytes(key)
     }

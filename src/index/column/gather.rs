@@ -34,7 +34,7 @@ impl Gather {
         }
     }
 
-    /// Adds a term to column `at`, which has this name.
+    /// Adds a term to column `at`, which has this name; its place among the column's terms.
     pub(in super::super) fn term(
         &mut self,
         at: usize,
@@ -42,15 +42,22 @@ impl Gather {
         kind: Kind,
         doc: u32,
         term: &[u8],
-    ) {
-        let mut added = 8;
-        if let Some(column) = self.column(at, name, kind) {
-            let before = column.terms.bytes();
-            let place = column.terms.place(term);
-            added += column.terms.bytes() - before;
+    ) -> Option<u32> {
+        let column = self.column(at, name, kind)?;
+        let before = column.terms.bytes();
+        let place = column.terms.place(term);
+        let added = column.terms.bytes() - before;
+        column.push(doc, u64::from(place));
+        self.bytes += added + 8;
+        Some(place)
+    }
+
+    /// Adds a term to column `at` again, by its place.
+    pub(in super::super) fn again(&mut self, at: usize, doc: u32, place: u32) {
+        self.bytes += 8;
+        if let Some(Some(column)) = self.columns.get_mut(at) {
             column.push(doc, u64::from(place));
         }
-        self.bytes += added;
     }
 
     fn column(&mut self, at: usize, name: &'static str, kind: Kind) -> Option<&mut Column> {
@@ -118,7 +125,8 @@ fn slot_of(entry: u64) -> usize {
 struct Interner {
     arena: Vec<u8>,
     ends: Vec<usize>,
-    /// By hash: the hash above, the place + 1 below; 0 where none. A power of two, at most half full.
+    /// By hash: the hash above, the place + 1 below; 0 where none. A power of two, at most five in eight taken: the smaller it is, the more of it
+    /// stays in the processor's cache.
     table: Vec<u64>,
     last: u32,
     seed: foldhash::fast::RandomState,
@@ -131,19 +139,25 @@ impl Interner {
 
     fn term(&self, place: u32) -> Option<&[u8]> {
         let at = usize::try_from(place).ok()?;
-        let start = at
-            .checked_sub(1)
-            .map_or(Some(0), |at| self.ends.get(at).copied())?;
+        let start = match at.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
         self.arena.get(start..*self.ends.get(at)?)
+    }
+
+    #[inline]
+    fn is(&self, place: u32, term: &[u8]) -> bool {
+        self.term(place).is_some_and(|known| equal(known, term))
     }
 
     /// The place of a term, a new one where it was not seen.
     fn place(&mut self, term: &[u8]) -> u32 {
         // Neighbours often have the same value.
-        if self.term(self.last) == Some(term) {
+        if self.is(self.last, term) {
             return self.last;
         }
-        if self.ends.len() * 2 >= self.table.len() {
+        if (self.ends.len() + 1) * 8 > self.table.len() * 5 {
             self.grow();
         }
         let hash = self.hash(term);
@@ -151,7 +165,7 @@ impl Interner {
         let mut slot = slot_of(hash) & mask;
         while let Some(entry) = self.table.get(slot).copied().filter(|entry| *entry != 0) {
             let place = u32::try_from(entry & PLACE).unwrap_or(0).wrapping_sub(1);
-            if entry & !PLACE == hash && self.term(place) == Some(term) {
+            if entry & !PLACE == hash && self.is(place, term) {
                 self.last = place;
                 return place;
             }
@@ -176,7 +190,7 @@ impl Interner {
     }
 
     fn grow(&mut self) {
-        let size = (self.table.len() * 4).max(64);
+        let size = (self.table.len() * 2).max(64);
         let old = std::mem::replace(&mut self.table, vec![0; size]);
         for entry in old.into_iter().filter(|entry| *entry != 0) {
             let mut slot = slot_of(entry) & (size - 1);
@@ -211,6 +225,36 @@ impl Interner {
         }
         (writer.finish(), ordinals)
     }
+}
+
+/// Whether two terms are the same. Most are short: their first and last words are compared at once, which costs less than
+/// the call that compares bytes of any number.
+#[inline]
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (word(a), word(b)) {
+        (Some(ends), Some(others)) => ends == others,
+        _ => a == b,
+    }
+}
+
+/// The bytes of a short text in two words that overlap where it does not fill them.
+#[inline]
+fn word(text: &[u8]) -> Option<[u64; 2]> {
+    if text.len() > 16 {
+        return None;
+    }
+    if let (Some(head), Some(tail)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        return Some([u64::from_le_bytes(*head), u64::from_le_bytes(*tail)]);
+    }
+    if let (Some(head), Some(tail)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let wide = |part: &[u8; 4]| u64::from(u32::from_le_bytes(*part));
+        return Some([wide(head), wide(tail)]);
+    }
+    let at = |at: usize| text.get(at).copied().map_or(0, u64::from);
+    Some([at(0), at(1) << 8 | at(2)])
 }
 
 /// A file of columns in the making.

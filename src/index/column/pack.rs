@@ -44,10 +44,13 @@ impl Packer {
         self.heads.extend_from_slice(&min.to_le_bytes());
         self.heads.extend_from_slice(&start.to_le_bytes());
         self.heads.push(u8::try_from(width).unwrap_or(u8::MAX));
-        // The last block is filled up: blocks are read whole.
-        self.block.resize(BLOCK, min);
-        for group in self.block.chunks(GROUP) {
-            pack(group, min, width, &mut self.bytes);
+        // Values that are all the same take no room at all.
+        if width > 0 {
+            // The last block is filled up: blocks are read whole.
+            self.block.resize(BLOCK, min);
+            for group in self.block.chunks(GROUP) {
+                pack(group, min, width, &mut self.bytes);
+            }
         }
         self.block.clear();
     }
