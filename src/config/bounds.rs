@@ -57,7 +57,7 @@ const BOUNDS: &[Row] = &[
     ("pipeline.value_bytes_max", 16, 16 * MB),
     ("pipeline.record_bytes_max", 256, 16 * MB),
     ("pipeline.name_bytes_max", 8, 64 * KB),
-    ("pipeline.enrich.cached_addresses_max", 0, 100_000_000),
+    ("pipeline.enrich.cached_places_max", 0, 100_000_000),
     ("redact.value_bytes_max", KB, 64 * MB),
     ("redact.value_secrets_max", 1, 1_000_000),
     ("redact.nested_depth_max", 0, 32),

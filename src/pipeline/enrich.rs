@@ -23,7 +23,6 @@ use crate::tasks::Tasks;
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often the thread that does so asks whether it should end.
 const NAP: Duration = Duration::from_millis(100);
-const SHARDS: usize = 16;
 
 /// Settings of enrichment.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +34,8 @@ pub struct Options {
     pub asn_db: Option<PathBuf>,
     /// MMDB file with cities (and countries).
     pub city_db: Option<PathBuf>,
-    /// Addresses whose answer is remembered.
-    pub cached_addresses_max: usize,
+    /// Answers of the databases that are remembered; many addresses share one.
+    pub cached_places_max: usize,
 }
 
 impl Default for Options {
@@ -45,7 +44,7 @@ impl Default for Options {
             country_db: None,
             asn_db: None,
             city_db: None,
-            cached_addresses_max: 65_536,
+            cached_places_max: 65_536,
         }
     }
 }
@@ -85,9 +84,12 @@ struct Databases {
     country: Option<Arc<Database>>,
     asn: Option<Arc<Database>>,
     city: Option<Arc<Database>>,
-    cache: [Mutex<HashMap<IpAddr, Place, foldhash::fast::RandomState>>; SHARDS],
-    cached_per_shard_max: usize,
+    cache: RwLock<HashMap<Records, Place, foldhash::fast::RandomState>>,
+    cached_places_max: usize,
 }
+
+/// Where the records of an address stand in the databases: of city, country and network.
+type Records = [Option<usize>; 3];
 
 /// What the databases say of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -269,54 +271,48 @@ impl Databases {
             country,
             asn: read(&options.asn_db)?,
             city: read(&options.city_db)?,
-            cache: std::array::from_fn(|_| Mutex::default()),
-            cached_per_shard_max: options.cached_addresses_max / SHARDS,
+            cache: RwLock::default(),
+            cached_places_max: options.cached_places_max,
         })
     }
 
+    /// One walk down each database's tree leads to a record, which is decoded once: of many addresses there
+    /// are few records.
     fn place(&self, address: IpAddr) -> Place {
-        // The last bits of an address spread well enough over the shards.
-        let last = match address {
-            IpAddr::V4(v4) => v4.octets()[3],
-            IpAddr::V6(v6) => v6.octets()[7] ^ v6.octets()[15],
-        };
-        let Some(shard) = self.cache.get(usize::from(last) % SHARDS) else {
-            return self.look_up(address);
-        };
-        let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = lock().get(&address) {
+        let found = [&self.city, &self.country, &self.asn].map(|database| found(database, address));
+        let records = found.each_ref().map(|found| found.as_ref()?.offset());
+        if records == [None; 3] {
+            return Place::default();
+        }
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = cache.get(&records) {
             return place.clone();
         }
-        let place = self.look_up(address);
-        let mut cache = lock();
-        if cache.len() >= self.cached_per_shard_max {
-            // A full shard begins anew: no bookkeeping on hits, and the hot addresses are back at
-            // once.
+        drop(cache);
+        let place = read(&found);
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= self.cached_places_max {
+            // It begins anew: no bookkeeping on hits, and what is asked for often is back at once.
             cache.clear();
         }
-        cache.insert(address, place.clone());
+        cache.insert(records, place.clone());
         place
     }
+}
 
-    fn look_up(&self, address: IpAddr) -> Place {
-        // One walk down each database's tree; what is asked of it then is a decoding.
-        let (city, country, asn) = (
-            found(&self.city, address),
-            found(&self.country, address),
-            found(&self.asn, address),
-        );
-        let code: &[&[&'static str]] = &[&["country", "iso_code"], &["country_code"], &["country"]];
-        let code: Option<String> = value(&city, code).or_else(|| value(&country, code));
-        let number: &[&[&'static str]] = &[&["autonomous_system_number"], &["asn"]];
-        let organization: &[&[&'static str]] = &[&["autonomous_system_organization"], &["as_name"]];
-        Place {
-            country: code.as_deref().and_then(network::country),
-            city: value::<String>(&city, &[&["city", "names", "en"], &["city"]]).map(Arc::from),
-            asn: value(&asn, number).or_else(|| value(&country, number)),
-            organization: value::<String>(&asn, organization)
-                .or_else(|| value(&country, organization))
-                .map(Arc::from),
-        }
+/// What the records say.
+fn read([city, country, asn]: &[Option<Found<'_>>; 3]) -> Place {
+    let code: &[&[&'static str]] = &[&["country", "iso_code"], &["country_code"], &["country"]];
+    let code: Option<String> = value(city, code).or_else(|| value(country, code));
+    let number: &[&[&'static str]] = &[&["autonomous_system_number"], &["asn"]];
+    let organization: &[&[&'static str]] = &[&["autonomous_system_organization"], &["as_name"]];
+    Place {
+        country: code.as_deref().and_then(network::country),
+        city: value::<String>(city, &[&["city", "names", "en"], &["city"]]).map(Arc::from),
+        asn: value(asn, number).or_else(|| value(country, number)),
+        organization: value::<String>(asn, organization)
+            .or_else(|| value(country, organization))
+            .map(Arc::from),
     }
 }
 

@@ -105,24 +105,34 @@ impl Pipeline {
     fn each<'p, T>(
         &self,
         payload: &'p Payload,
-        finish: impl Fn(Event<'p>, &mut Known<'p>) -> T,
+        finish: impl Fn(Event<'p>, &mut Known) -> T,
+        to: impl FnMut(T) -> ControlFlow<()>,
+    ) {
+        self.redactor
+            .with_known(|known| self.each_with(payload, known, finish, to));
+    }
+
+    fn each_with<'p, T>(
+        &self,
+        payload: &'p Payload,
+        known: &mut Known,
+        finish: impl Fn(Event<'p>, &mut Known) -> T,
         mut to: impl FnMut(T) -> ControlFlow<()>,
     ) {
         let view = self.enricher.view();
         let mut parsed = Parsed::default();
         let mut scratch = Scratch::default();
-        let mut known = Known::default();
         for record in records(payload.format, &payload.bytes) {
             // A bug in one of the steps costs this event its fields and nobody anything else.
             let event = catch_unwind(AssertUnwindSafe(|| {
                 let event = self.event(&mut parsed, &mut scratch, &view, payload, record);
-                finish(event, &mut known)
+                finish(event, known)
             }));
             let event = event.unwrap_or_else(|_| {
                 tracing::error!(bytes = record.len(), "a record could not be processed");
                 parsed = Parsed::default();
                 scratch = Scratch::default();
-                finish(failed(payload), &mut known)
+                finish(failed(payload), known)
             });
             if to(event).is_break() {
                 return;
@@ -130,7 +140,7 @@ impl Pipeline {
         }
     }
 
-    fn clean<'p>(&self, event: Event<'p>, known: &mut Known<'p>) -> CleanEvent<'p> {
+    fn clean<'p>(&self, event: Event<'p>, known: &mut Known) -> CleanEvent<'p> {
         self.redactor
             .redact_among(event, self.value_bytes_max, known)
     }

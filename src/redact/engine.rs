@@ -49,9 +49,15 @@ const LAYERS: usize = 3;
 /// Shortest base64 or hex text that is decoded.
 const BASE64_MIN: usize = decoded::RUN_MIN;
 
-/// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes. 8 KiB, so it stays in the
-/// fastest cache, which the automaton (a megabyte) does not; few places of a clean text pass.
-struct Gate(Box<[u64; 1024]>);
+/// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes, and one for each of the bytes
+/// themselves, asked second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not;
+/// few places of a clean text pass.
+struct Gate {
+    classes: Box<Bits>,
+    bytes: Box<Bits>,
+}
+
+type Bits = [u64; 1024];
 
 impl Gate {
     /// Classes of bytes, 5 bits each; letters without case. 0 is also what stands behind the end.
@@ -78,8 +84,13 @@ impl Gate {
     };
 
     fn new(keywords: &[&str]) -> Self {
-        let mut gate = Self(Box::new([0; 1024]));
+        let mut gate = Self {
+            classes: Box::new([0; 1024]),
+            bytes: Box::new([0; 1024]),
+        };
         for keyword in keywords {
+            let head = Self::head(keyword.as_bytes(), keyword.len().min(4));
+            Self::set(&mut gate.bytes, head);
             let begin = keyword.bytes().take(4).map(Self::class).fold(0, Self::step);
             // Anything may follow a keyword of three bytes.
             let classes = if keyword.len() < 4 { 0..32 } else { 0..1 };
@@ -89,10 +100,7 @@ impl Gate {
                 } else {
                     begin
                 };
-                let (word, bit) = Self::place(row);
-                if let Some(word) = gate.0.get_mut(word) {
-                    *word |= bit;
-                }
+                Self::set(&mut gate.classes, row);
             }
         }
         gate
@@ -107,14 +115,40 @@ impl Gate {
         (row << 5 | class) & 0xf_ffff
     }
 
+    /// The first bytes of a keyword or of what stands there, without case; 0 for those behind `length`.
+    fn head(text: &[u8], length: usize) -> u32 {
+        let mut head = [0; 4];
+        for (to, byte) in head.iter_mut().zip(text).take(length) {
+            *to = byte.to_ascii_lowercase();
+        }
+        u32::from_le_bytes(head)
+    }
+
     fn place(row: u32) -> (usize, u64) {
         let hash = row.wrapping_mul(0x9e37_79b1) >> 16;
         (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
     }
 
-    fn opens(&self, row: u32) -> bool {
+    fn set(bits: &mut Bits, row: u32) {
         let (word, bit) = Self::place(row);
-        self.0.get(word).is_some_and(|word| word & bit != 0)
+        if let Some(word) = bits.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn holds(bits: &Bits, row: u32) -> bool {
+        let (word, bit) = Self::place(row);
+        bits.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn opens(&self, row: u32) -> bool {
+        Self::holds(&self.classes, row)
+    }
+
+    /// Asked where the classes fit: of a keyword of three bytes the fourth is anything.
+    fn fits(&self, text: &[u8]) -> bool {
+        Self::holds(&self.bytes, Self::head(text, 4))
+            || Self::holds(&self.bytes, Self::head(text, 3))
     }
 }
 
@@ -214,6 +248,9 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn keywords_from(&self, text: &[u8], start: usize, place: Place, spans: &mut Spans) {
+        if !self.gate.fits(text.get(start..).unwrap_or_default()) {
+            return;
+        }
         let mut state = self.start;
         for (at, byte) in text.iter().enumerate().skip(start) {
             state = self.automaton.next_state(Anchored::Yes, state, *byte);

@@ -33,7 +33,7 @@ mod values;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -117,6 +117,7 @@ pub struct Redactor {
     key: TagKey,
     engine: Engine,
     own: own::Slot,
+    known: Mutex<Vec<Known>>,
     metrics: Arc<Metrics>,
 }
 
@@ -137,6 +138,7 @@ impl Redactor {
             options,
             key,
             own: own::Slot::default(),
+            known: Mutex::default(),
             metrics: Arc::default(),
         }
     }
@@ -164,16 +166,25 @@ impl Redactor {
     /// left that could be halved, and says so in `event.notes`.
     #[must_use]
     pub fn redact_within<'a>(&self, event: Event<'a>, value_bytes_max: usize) -> CleanEvent<'a> {
-        self.redact_among(event, value_bytes_max, &mut Known::default())
+        self.with_known(|known| self.redact_among(event, value_bytes_max, known))
     }
 
-    /// Like [`Redactor::redact_within`], for the events of one body: values that were clean once are not searched again.
+    /// Lends out what was clean before, to one thread. Bounded by the threads that ask at one time.
+    pub fn with_known<T>(&self, run: impl FnOnce(&mut Known) -> T) -> T {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock().pop().unwrap_or_default();
+        let done = run(&mut known);
+        lock().push(known);
+        done
+    }
+
+    /// Like [`Redactor::redact_within`], for one event of many: values that were clean before are not searched again.
     #[must_use]
     pub fn redact_among<'a>(
         &self,
         event: Event<'a>,
         value_bytes_max: usize,
-        known: &mut Known<'a>,
+        known: &mut Known,
     ) -> CleanEvent<'a> {
         let own = self.own.get();
         let mut event = scan::event(self, event, known, own.as_deref());

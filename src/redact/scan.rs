@@ -18,11 +18,10 @@ const PAIR_REACH: usize = 6;
 pub(super) fn event<'a>(
     redactor: &Redactor,
     mut event: Event<'a>,
-    known: &mut Known<'a>,
+    known: &mut Known,
     own: Option<&Own>,
 ) -> Event<'a> {
     let mut tally = Tally::default();
-    known.turn();
     for at in 0..event.fields().len() {
         if own.is_some_and(|own| is_allowed(own, &event, at)) {
             continue;
@@ -72,7 +71,7 @@ fn field<'a>(
     redactor: &Redactor,
     event: &mut Event<'a>,
     at: usize,
-    known: &mut Known<'a>,
+    known: &mut Known,
     tally: &mut Tally,
 ) {
     let Some((name, value)) = event.fields().get(at) else {
@@ -99,15 +98,13 @@ fn field<'a>(
             redactor.whole(Kind::Session, text.as_bytes(), tally)
         }
         Value::Str(text) if class == Class::Pass && place == Place::Text => {
-            if known.holds(text) {
-                None
-            } else {
+            known.look(text).and_then(|slot| {
                 let clean = redactor.clean(text.as_bytes(), place, 0, tally);
-                if let (None, Cow::Borrowed(text)) = (&clean, text) {
-                    known.note(text);
+                if clean.is_none() {
+                    known.note(slot, text);
                 }
                 clean
-            }
+            })
         }
         Value::Str(text) => redactor.value(class, text.as_bytes(), place, 0, tally),
         Value::Num(digits) if !is_measure(name) => redactor.number(class, digits.as_bytes(), tally),
@@ -152,7 +149,9 @@ fn is_measure(name: &FieldName<'_>) -> bool {
 }
 
 fn ext_place(path: &str) -> Place {
-    let last = path.rsplit('.').next().unwrap_or(path);
+    // By byte: half as long as by character, for each name of each event.
+    let dot = memchr::memrchr(b'.', path.as_bytes());
+    let last = dot.and_then(|dot| path.get(dot + 1..)).unwrap_or(path);
     let is_query = [
         "query",
         "querystring",
