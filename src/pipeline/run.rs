@@ -58,7 +58,14 @@ impl Pipeline {
     /// events of a body can be many times as large as the body; where `to` says so, the rest is left out.
     /// Never fails: what is not understood is an event with a note.
     pub fn run(&self, payload: &Payload, mut to: impl FnMut(Output) -> ControlFlow<()>) {
-        let mut output = Output::default();
+        // Records are mostly about as long as what they were made of, and a batch ends with the event that fills it.
+        let room = payload.bytes.len().min(self.batch_bytes_max);
+        let room = room + room / 8;
+        let fresh = || Output {
+            batch: Batch::with_room(room),
+            flagged: 0,
+        };
+        let mut output = fresh();
         let mut going = ControlFlow::Continue(());
         self.each(
             payload,
@@ -67,7 +74,7 @@ impl Pipeline {
                 output.flagged += u64::from(event.get(Field::EventNotes).is_some());
                 output.batch.push(&event);
                 if output.batch.bytes() >= self.batch_bytes_max {
-                    going = to(std::mem::take(&mut output));
+                    going = to(std::mem::replace(&mut output, fresh()));
                 }
                 going
             },

@@ -43,6 +43,15 @@ struct Parts {
 }
 
 impl Batch {
+    /// An empty batch with room for so many bytes.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self {
+            text: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
     /// Adds an event behind the others.
     pub fn push(&mut self, event: &CleanEvent<'_>) {
         encode(&event.0, &mut self.parts, &mut self.text);
