@@ -133,14 +133,14 @@ impl Builder {
     fn fields(&mut self, doc: u32, event: &CleanRecord<'_>) {
         self.later.clear();
         self.id_fields.clear();
-        for (at, (name, value)) in event.fields().iter().copied().enumerate() {
+        for (at, (name, value)) in event.fields().iter().enumerate() {
             if let Name::Known(field) = name {
                 match field.kind() {
                     Kind::Id => self.id_fields.push(at),
-                    _ => self.known(doc, field, value),
+                    _ => self.known(doc, *field, *value),
                 }
             }
-            match free_text(name, value) {
+            match free_text(*name, *value) {
                 Some((text, Place::Message)) => self.text(doc, text, Place::Message),
                 Some((_, Place::Elsewhere)) => self.later.push(at),
                 None => {}

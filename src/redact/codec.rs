@@ -240,6 +240,21 @@ impl<'a> Head<'a> {
             return Ok(());
         };
         while !fields.is_empty() {
+            // Nearly all fields: a short text or number under a canonical name.
+            if let [code, kind @ (0 | 1), length @ ..0x80, rest @ ..] = fields
+                && let Some(field) = Field::from_code(*code)
+                && let Some((head, tail)) = text.split_at_checked(usize::from(*length))
+            {
+                (fields, text) = (rest, tail);
+                let is_text = *kind == 0;
+                let value = if is_text {
+                    Scalar::Str(head)
+                } else {
+                    Scalar::Num(head)
+                };
+                found(Name::Known(field), value);
+                continue;
+            }
             let (name, value) = field(&mut fields, |fields| take(fields, &mut text))?;
             found(name, value);
         }
