@@ -3,9 +3,11 @@
 //! Rules may name canonical fields, `ext.*`, and the names Sigma's taxonomies (web server, proxy),
 //! OpenTelemetry and older ECS have for the same things.
 
+use std::borrow::Cow;
+
 use wardline_detections::{FieldId, Lookup, Moment, ValueRef};
 
-use crate::model::{Event, Field, FieldName, Value, text_of};
+use crate::model::{Event, Field, Name, Scalar};
 
 /// Where the value of a name in a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +71,13 @@ pub(super) struct Binder {
     uri: String,
 }
 
+/// The fields of an event in order.
+pub(super) type Fields<'e> = [(Name<'e>, Scalar<'e>)];
+
 /// An event with its fields found.
 #[derive(Debug)]
 pub(super) struct View<'e> {
-    event: &'e Event<'e>,
+    fields: Cow<'e, Fields<'e>>,
     binder: &'e Binder,
 }
 
@@ -90,11 +95,11 @@ impl Binder {
     }
 
     /// Turns to an event.
-    pub(super) fn bind<'e>(&'e mut self, event: &'e Event<'e>) -> View<'e> {
+    pub(super) fn bind<'e>(&'e mut self, fields: Cow<'e, Fields<'e>>) -> View<'e> {
         self.first.fill(0);
         self.several.fill(false);
-        for (place, (name, _)) in (1u16..).zip(event.fields()) {
-            let FieldName::Known(field) = name else {
+        for (place, (name, _)) in (1u16..).zip(fields.iter()) {
+            let Name::Known(field) = name else {
                 continue;
             };
             let code = usize::from(field.code());
@@ -108,27 +113,36 @@ impl Binder {
             }
         }
         if self.needs_uri {
-            self.uri.clear();
-            self.uri
-                .push_str(event.text(Field::UrlPath).unwrap_or_default());
-            if let Some(query) = event.text(Field::UrlQuery) {
-                self.uri.push('?');
-                self.uri.push_str(query);
+            let mut uri = std::mem::take(&mut self.uri);
+            uri.clear();
+            let text = |field| self.known(&fields, field).and_then(Scalar::text);
+            uri.push_str(text(Field::UrlPath).unwrap_or_default());
+            if let Some(query) = text(Field::UrlQuery) {
+                uri.push('?');
+                uri.push_str(query);
             }
+            self.uri = uri;
         }
         View {
-            event,
+            fields,
             binder: self,
         }
     }
+
+    /// The first value of a canonical field of the event turned to.
+    fn known<'e>(&self, fields: &Fields<'e>, field: Field) -> Option<Scalar<'e>> {
+        let place = *self.first.get(usize::from(field.code()))?;
+        let (_, value) = fields.get(usize::from(place.checked_sub(1)?))?;
+        Some(*value)
+    }
 }
 
-fn borrowed<'v>(value: &'v Value<'_>) -> ValueRef<'v> {
+fn shown(value: Scalar<'_>) -> ValueRef<'_> {
     match value {
-        Value::Str(text) => ValueRef::Str(text),
-        Value::Num(text) => ValueRef::Num(text),
-        Value::Bool(flag) => ValueRef::Bool(*flag),
-        Value::Null => ValueRef::Null,
+        Scalar::Str(text) => ValueRef::Str(text),
+        Scalar::Num(text) => ValueRef::Num(text),
+        Scalar::Bool(flag) => ValueRef::Bool(flag),
+        Scalar::Null => ValueRef::Null,
     }
 }
 
@@ -140,12 +154,13 @@ impl View<'_> {
     }
 
     fn known(&self, field: Field) -> Option<ValueRef<'_>> {
-        let place = *self.binder.first.get(usize::from(field.code()))?;
-        let (_, value) = self
-            .event
-            .fields()
-            .get(usize::from(place.checked_sub(1)?))?;
-        Some(borrowed(value))
+        self.binder.known(&self.fields, field).map(shown)
+    }
+
+    fn values(&self, wanted: Name<'_>) -> impl Iterator<Item = ValueRef<'_>> {
+        let fields = self.fields.iter();
+        let fields = fields.filter(move |(name, _)| *name == wanted);
+        fields.map(|(_, value)| shown(*value))
     }
 
     fn uri(&self) -> Option<ValueRef<'_>> {
@@ -158,7 +173,7 @@ impl Lookup for View<'_> {
     fn field(&self, id: FieldId) -> Option<ValueRef<'_>> {
         match self.binder.slots.get(id.index())? {
             Slot::Known(field) => self.known(*field),
-            Slot::Ext(name) => self.event.ext(name).next().map(borrowed),
+            Slot::Ext(name) => self.values(Name::Ext(name)).next(),
             Slot::Uri => self.uri(),
         }
     }
@@ -168,29 +183,33 @@ impl Lookup for View<'_> {
             None => false,
             Some(Slot::Known(field)) => {
                 if self.binder.several.get(usize::from(field.code())) == Some(&true) {
-                    return self.event.values(*field).map(borrowed).any(visit);
+                    return self.values(Name::Known(*field)).any(visit);
                 }
                 self.known(*field).is_some_and(visit)
             }
-            Some(Slot::Ext(name)) => self.event.ext(name).map(borrowed).any(visit),
+            Some(Slot::Ext(name)) => self.values(Name::Ext(name)).any(visit),
             Some(Slot::Uri) => self.uri().is_some_and(visit),
         }
     }
 
     fn any_text(&self, visit: &mut dyn FnMut(&str) -> bool) -> bool {
-        let mut texts = self
-            .event
-            .fields()
-            .iter()
-            .filter_map(|(_, value)| text_of(value));
-        texts.any(visit)
+        let values = self.fields.iter();
+        values.filter_map(|(_, value)| value.text()).any(visit)
     }
+}
+
+/// The fields of an event that does not come from a record.
+pub(super) fn fields<'e>(event: &'e Event<'_>) -> Vec<(Name<'e>, Scalar<'e>)> {
+    let fields = event.fields().iter();
+    fields
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use crate::model::{Timestamp, Value};
 
     #[test]
     fn names_of_all_taxonomies_find_the_value() {
@@ -213,7 +232,7 @@ mod tests {
         ]
         .map(str::to_owned);
         let mut binder = Binder::new(&names);
-        let view = binder.bind(&event);
+        let view = binder.bind(Cow::Owned(fields(&event)));
         let texts: Vec<_> = (0..8)
             .map(|id| view.field(FieldId(id)).and_then(ValueRef::text))
             .collect();

@@ -14,6 +14,7 @@ mod tests;
 
 pub use rules::{Prepared, RuleInfo, RuleProblem, RulesHandle, rule_files};
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,6 +159,6 @@ impl Binder {
 
     /// The event as rules see it.
     pub fn bind<'e>(&'e mut self, event: &'e Event<'e>) -> impl Lookup + 'e {
-        self.0.bind(event)
+        self.0.bind(Cow::Owned(lookup::fields(event)))
     }
 }

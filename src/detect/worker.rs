@@ -1,5 +1,6 @@
 //! The loop: log → rules → alerts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::rules::Loaded;
 use super::{Error, Options, Parts, Progress};
 use crate::clock::Stopwatch;
 use crate::model::{Offset, Timestamp};
-use crate::redact::decode;
+use crate::redact::CleanRecord;
 use crate::store::AlertChange;
 use crate::tasks::{Shutdown, step_back};
 use crate::wal::{Frame, Reader};
@@ -146,16 +147,17 @@ impl Worker {
         let mut found = std::mem::take(&mut self.found);
         let mut unreadable = 0;
         let mut received = Timestamp(0);
+        let mut event = CleanRecord::default();
         for (offset, record) in frame.iter() {
-            let Ok(event) = decode(record) else {
+            if event.read(record).is_err() {
                 unreadable += 1;
                 continue;
-            };
-            received = event.received;
-            let view = self.binder.bind(&event);
+            }
+            received = event.received();
+            let view = self.binder.bind(Cow::Borrowed(event.fields()));
             let at = Moment {
-                time_ms: event.time.millis(),
-                received_ms: event.received.millis(),
+                time_ms: event.time().millis(),
+                received_ms: event.received().millis(),
                 offset: offset.0,
                 id: view.id(),
             };

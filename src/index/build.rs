@@ -18,8 +18,8 @@ use super::shape::Shapes;
 use super::text::{Shape, each_token};
 use super::words::Place;
 use super::{ids, words};
-use crate::model::{Field, FieldName, Kind, Offset, Value, each_id_form, text_of};
-use crate::redact::CleanEvent;
+use crate::model::{Field, Kind, Name, Offset, Scalar, each_id_form};
+use crate::redact::CleanRecord;
 
 /// Longest text a dictionary column takes; longer ones are found by reading the event.
 pub(super) const KEYWORD_BYTES_MAX: usize = 512;
@@ -100,12 +100,12 @@ impl Builder {
     }
 
     /// Adds an event; offsets come in order.
-    pub(super) fn add(&mut self, offset: Offset, event: &CleanEvent<'_>) {
+    pub(super) fn add(&mut self, offset: Offset, event: &CleanRecord<'_>) {
         let doc = self.count;
         if self.runs.is_empty() || offset != self.next {
             self.runs.push((doc, offset.0));
         }
-        let millis = event.time.millis();
+        let millis = event.time().millis();
         match self.slices.last_mut() {
             Some((min, max)) if !doc.is_multiple_of(SLICE_DOCS) => {
                 *min = millis.min(*min);
@@ -113,7 +113,7 @@ impl Builder {
             }
             _ => self.slices.push((millis, millis)),
         }
-        let received = event.received.0;
+        let received = event.received().0;
         self.received = (received.min(self.received.0), received.max(self.received.1));
         self.columns
             .number(TIME_AT, TIME, doc, time_to_column(millis));
@@ -130,23 +130,23 @@ impl Builder {
         self.next = offset.plus(1);
     }
 
-    fn fields(&mut self, doc: u32, event: &CleanEvent<'_>) {
+    fn fields(&mut self, doc: u32, event: &CleanRecord<'_>) {
         self.later.clear();
         self.id_fields.clear();
         for (at, (name, value)) in event.fields().iter().enumerate() {
-            if let FieldName::Known(field) = name {
+            if let Name::Known(field) = name {
                 match field.kind() {
                     Kind::Id => self.id_fields.push(at),
-                    _ => self.known(doc, *field, value),
+                    _ => self.known(doc, *field, *value),
                 }
             }
-            match free_text(name, value) {
+            match free_text(*name, *value) {
                 Some((text, Place::Message)) => self.text(doc, text, Place::Message),
                 Some((_, Place::Elsewhere)) => self.later.push(at),
                 None => {}
             }
         }
-        let text_at = |at: &usize| text_of(&event.fields().get(*at)?.1);
+        let text_at = |at: &usize| event.fields().get(*at)?.1.text();
         // Words of the message first: those from elsewhere are kept only where it has not the same.
         let later = std::mem::take(&mut self.later);
         for text in later.iter().filter_map(text_at) {
@@ -165,8 +165,8 @@ impl Builder {
         }
     }
 
-    fn known(&mut self, doc: u32, field: Field, value: &Value<'_>) {
-        let Some(text) = text_of(value) else {
+    fn known(&mut self, doc: u32, field: Field, value: Scalar<'_>) {
+        let Some(text) = value.text() else {
             return;
         };
         let (at, name) = (usize::from(field.code()), field.name());

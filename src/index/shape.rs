@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Field, FieldName, text_of};
-use crate::redact::CleanEvent;
+use crate::model::{Field, Name};
+use crate::redact::CleanRecord;
 
 /// Shapes of one segment.
 const SHAPES_MAX: usize = 4_096;
@@ -51,13 +51,13 @@ impl Default for Shape {
 
 impl Shapes {
     /// The shape of an event.
-    pub(super) fn of(&mut self, event: &CleanEvent<'_>) -> &mut Shape {
+    pub(super) fn of(&mut self, event: &CleanRecord<'_>) -> &mut Shape {
         self.names.clear();
         for (name, value) in event.fields() {
-            if text_of(value).is_some() {
+            if value.text().is_some() {
                 match name {
-                    FieldName::Known(field) => self.names.push(field.code()),
-                    FieldName::Ext(name) => {
+                    Name::Known(field) => self.names.push(field.code()),
+                    Name::Ext(name) => {
                         self.names.push(u8::MAX);
                         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
                         self.names.extend_from_slice(&length.to_le_bytes());
@@ -75,7 +75,7 @@ impl Shapes {
     }
 
     /// Where the shape of an event with other names than the one before is.
-    fn find(&mut self, event: &CleanEvent<'_>) -> Option<usize> {
+    fn find(&mut self, event: &CleanRecord<'_>) -> Option<usize> {
         if let Some(at) = self.seen.get(self.names.as_slice()) {
             return Some(*at);
         }
@@ -91,17 +91,17 @@ impl Shapes {
 }
 
 /// The shape of an event; `None` where it is too long.
-fn write<'t>(event: &CleanEvent<'_>, text: &'t mut String) -> Option<&'t str> {
+fn write<'t>(event: &CleanRecord<'_>, text: &'t mut String) -> Option<&'t str> {
     text.clear();
     for (name, value) in event.fields() {
-        if let (FieldName::Known(field), Some(_)) = (name, text_of(value))
+        if let (Name::Known(field), Some(_)) = (name, value.text())
             && !text.contains(mark(*field))
         {
             text.push(mark(*field));
         }
     }
     for (name, value) in event.fields() {
-        if let (FieldName::Ext(name), Some(_)) = (name, text_of(value)) {
+        if let (Name::Ext(name), Some(_)) = (name, value.text()) {
             text.push(SEPARATOR);
             text.push_str(name);
             if text.len() > BYTES_MAX {
@@ -131,7 +131,7 @@ pub(super) fn has_ext(shape: &str, name: &str) -> Option<bool> {
 mod tests {
     use super::*;
     use crate::model::{Event, Timestamp, Value};
-    use crate::redact::clean;
+    use crate::redact::record;
 
     #[test]
     fn a_shape_knows_its_names() {
@@ -141,7 +141,7 @@ mod tests {
         event.push_ext("null", Value::Null);
         event.push_str(Field::Tags, "x");
         let mut shapes = Shapes::default();
-        let shape = shapes.of(&clean(event)).text.clone();
+        let shape = shapes.of(&record(&event)).text.clone();
         assert_eq!(has_field(&shape, Field::Message), Some(true));
         assert_eq!(has_field(&shape, Field::Tags), Some(true));
         assert_eq!(has_field(&shape, Field::UrlPath), Some(false));
@@ -157,7 +157,7 @@ mod tests {
         for at in 0..SHAPES_MAX + 10 {
             let mut event = Event::new(Timestamp(0), Timestamp(0));
             event.push_ext(format!("name{at}"), Value::Bool(true));
-            unknown += usize::from(&*shapes.of(&clean(event)).text == UNKNOWN);
+            unknown += usize::from(&*shapes.of(&record(&event)).text == UNKNOWN);
         }
         assert_eq!(unknown, 10);
         assert_eq!(has_ext(UNKNOWN, "x"), None);

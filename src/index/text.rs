@@ -128,6 +128,9 @@ pub(super) fn is_word_char(c: char) -> bool {
 
 /// Hands out each token, folded and, where it is a word, cut; `buffer` is scratch space.
 pub(super) fn each_token(text: &str, buffer: &mut String, mut found: impl FnMut(&str, Shape)) {
+    if text.is_ascii() {
+        return each_ascii(text, buffer, found);
+    }
     for raw in raw_tokens(text) {
         let shape = shape(raw);
         buffer.clear();
@@ -136,6 +139,38 @@ pub(super) fn each_token(text: &str, buffer: &mut String, mut found: impl FnMut(
             cut(buffer);
         }
         found(buffer, shape);
+    }
+}
+
+/// What [`each_token`] does, for nearly all texts: they are folded whole and each byte is looked at once.
+fn each_ascii(text: &str, buffer: &mut String, mut found: impl FnMut(&str, Shape)) {
+    buffer.clear();
+    fold_into(text, buffer);
+    let mut hand_out = |from: usize, to: usize, has_digit: bool| {
+        let is_id = has_digit && to - from >= ID_BYTES_MIN;
+        let shape = if is_id { Shape::Id } else { Shape::Word };
+        let end = if is_id {
+            to
+        } else {
+            to.min(from + WORD_BYTES_MAX)
+        };
+        found(buffer.get(from..end).unwrap_or_default(), shape);
+    };
+    let (mut start, mut has_digit) = (0, false);
+    for (at, byte) in buffer.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'_' => {}
+            b'0'..=b'9' => has_digit = true,
+            _ => {
+                if start < at {
+                    hand_out(start, at, has_digit);
+                }
+                (start, has_digit) = (at + 1, false);
+            }
+        }
+    }
+    if start < buffer.len() {
+        hand_out(start, buffer.len(), has_digit);
     }
 }
 
@@ -243,6 +278,35 @@ mod tests {
         );
         check("", &[]);
         check("--", &[]);
+    }
+
+    #[test]
+    fn texts_in_ascii_have_the_tokens_of_others() {
+        let texts = [
+            "",
+            "-",
+            "a",
+            " a",
+            "a ",
+            "_x-9 ab12 AB123",
+            "?a=B&c__=12345&&",
+            "x@y.Z:80/1234a",
+            &"Long".repeat(20),
+            &"Long1".repeat(20),
+        ];
+        for text in texts {
+            let mut expected = Vec::new();
+            // One character more, which is no part of a token, and the text is not ASCII.
+            each_token(
+                &format!("{text}\u{2028}"),
+                &mut String::new(),
+                |token, shape| {
+                    expected.push((token.to_owned(), shape));
+                },
+            );
+            let expected: Vec<_> = expected.iter().map(|(t, s)| (t.as_str(), *s)).collect();
+            check(text, &expected);
+        }
     }
 
     #[test]

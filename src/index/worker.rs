@@ -11,7 +11,7 @@ use super::{Error, Options};
 use crate::clock::{Clock, Stopwatch};
 use crate::metrics::Metrics;
 use crate::model::Offset;
-use crate::redact;
+use crate::redact::CleanRecord;
 use crate::tasks::{Shutdown, step_back};
 use crate::wal::{Frame, Wal};
 
@@ -207,20 +207,18 @@ impl<'w> Pending<'w> {
 
     /// Adds the events of a frame that stand before `end`.
     fn take(&mut self, frame: &Frame, end: u64) -> Result<(), Error> {
+        let mut event = CleanRecord::default();
         for (offset, record) in frame.iter().filter(|(offset, _)| offset.0 < end) {
-            let event = match redact::decode(record) {
-                Ok(event) => event,
-                Err(error) => {
-                    // The log's checksums hold, so this is a record of a newer version: not searchable, not lost.
-                    self.worker.metrics.index_errors.inc();
-                    tracing::warn!(offset = offset.0, %error, "event cannot be indexed");
-                    continue;
-                }
-            };
+            if let Err(error) = event.read(record) {
+                // The log's checksums hold, so this is a record of a newer version: not searchable, not lost.
+                self.worker.metrics.index_errors.inc();
+                tracing::warn!(offset = offset.0, %error, "event cannot be indexed");
+                continue;
+            }
             let is_new_day = self
                 .builder
                 .as_ref()
-                .is_some_and(|(builder, _)| builder.day() != Some(event.received.day()));
+                .is_some_and(|(builder, _)| builder.day() != Some(event.received().day()));
             if is_new_day {
                 self.cut()?;
             }

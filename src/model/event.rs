@@ -24,6 +24,61 @@ impl FieldName<'_> {
     }
 }
 
+/// The name of one field, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// A canonical field.
+    Known(Field),
+    /// Any other field; its public name is `ext.` and this.
+    Ext(&'a str),
+}
+
+impl<'a> From<&'a FieldName<'_>> for Name<'a> {
+    fn from(name: &'a FieldName<'_>) -> Self {
+        match name {
+            FieldName::Known(field) => Self::Known(*field),
+            FieldName::Ext(name) => Self::Ext(name),
+        }
+    }
+}
+
+/// A [`Value`], borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar<'a> {
+    /// A text.
+    Str(&'a str),
+    /// A number as written.
+    Num(&'a str),
+    /// True or false.
+    Bool(bool),
+    /// Nothing.
+    Null,
+}
+
+impl<'a> Scalar<'a> {
+    /// Strings and numbers as written, booleans as words: `None` for null.
+    #[must_use]
+    pub fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Str(text) | Self::Num(text) => Some(text),
+            Self::Bool(true) => Some("true"),
+            Self::Bool(false) => Some("false"),
+            Self::Null => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Value<'_>> for Scalar<'a> {
+    fn from(value: &'a Value<'_>) -> Self {
+        match value {
+            Value::Str(text) => Self::Str(text),
+            Value::Num(text) => Self::Num(text),
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Null => Self::Null,
+        }
+    }
+}
+
 /// One event, borrowed from the bytes it was read from.
 ///
 /// Fields keep their order; a name that stands several times has several values.
@@ -125,10 +180,5 @@ impl<'a> Event<'a> {
 /// The text of a scalar: `None` for null.
 #[must_use]
 pub fn text_of<'v>(value: &'v Value<'_>) -> Option<&'v str> {
-    match value {
-        Value::Str(text) | Value::Num(text) => Some(text),
-        Value::Bool(true) => Some("true"),
-        Value::Bool(false) => Some("false"),
-        Value::Null => None,
-    }
+    Scalar::from(value).text()
 }

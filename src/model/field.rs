@@ -33,12 +33,14 @@ macro_rules! fields {
 
             /// The dotted name.
             #[must_use]
+            #[inline]
             pub const fn name(self) -> &'static str {
                 match self { $(Field::$variant => $name,)* }
             }
 
             /// How the index keeps it.
             #[must_use]
+            #[inline]
             pub const fn kind(self) -> Kind {
                 match self { $(Field::$variant => Kind::$kind,)* }
             }
@@ -140,12 +142,14 @@ fields! {
 impl Field {
     /// The field with this number in the byte format.
     #[must_use]
+    #[inline]
     pub fn from_code(code: u8) -> Option<Field> {
         Field::ALL.get(usize::from(code)).copied()
     }
 
     /// The number in the byte format.
     #[must_use]
+    #[inline]
     pub fn code(self) -> u8 {
         self as u8
     }

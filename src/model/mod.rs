@@ -13,7 +13,7 @@ pub use alert::{
     SampleEvent, Severity, Status,
 };
 pub use digest::sha256;
-pub use event::{Event, FieldName, text_of};
+pub use event::{Event, FieldName, Name, Scalar, text_of};
 pub use field::{Field, Kind};
 pub(crate) use id::trace_and_span;
 pub use id::{ID_BYTES_MAX, each_id_form, id_forms, is_uuid};

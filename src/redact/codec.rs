@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use super::CleanEvent;
-use crate::model::{Event, Field, FieldName, Timestamp, Value};
+use crate::model::{Event, Field, FieldName, Name, Scalar, Timestamp, Value};
 
 const VERSION: u8 = 2;
 const EXT: u8 = 255;
@@ -138,75 +138,178 @@ fn length(to: &mut Vec<u8>, mut length: usize) {
 
 /// Reads a record back; text is borrowed from it.
 pub fn decode(record: &[u8]) -> Result<CleanEvent<'_>, DecodeError> {
-    let mut rest = record;
-    let version = byte(&mut rest)?;
-    if !matches!(version, 1 | VERSION) {
-        return Err(DecodeError::Version(version));
-    }
-    let time = Timestamp(i64::from_le_bytes(*array(&mut rest)?));
-    let received = Timestamp(i64::from_le_bytes(*array(&mut rest)?));
-    if version == 1 {
-        return decode_1(rest, Event::new(time, received));
-    }
-    let split = read_length(&mut rest)?;
-    let (mut fields, text) = rest.split_at_checked(split).ok_or(DecodeError::Damaged)?;
-    let mut text = std::str::from_utf8(text).map_err(|_| DecodeError::Damaged)?;
-    // A field takes two to four bytes here: room for all of them, and not for much more.
-    let mut event = Event::with_room(time, received, fields.len() / 3 + 1);
-    while !fields.is_empty() {
-        let code = byte(&mut fields)?;
-        let name = if code == EXT {
-            FieldName::Ext(Cow::Borrowed(take(&mut fields, &mut text)?))
-        } else {
-            FieldName::Known(Field::from_code(code).ok_or(DecodeError::Damaged)?)
+    let head = Head::of(record)?;
+    let mut event = Event::with_room(head.time, head.received, head.room());
+    let fields = event.fields_mut();
+    head.each(|name, value| {
+        let name = match name {
+            Name::Known(field) => FieldName::Known(field),
+            Name::Ext(name) => FieldName::Ext(Cow::Borrowed(name)),
         };
-        let value = match byte(&mut fields)? {
-            0 => Value::Str(Cow::Borrowed(take(&mut fields, &mut text)?)),
-            1 => Value::Num(Cow::Borrowed(take(&mut fields, &mut text)?)),
-            2 => Value::Bool(false),
-            3 => Value::Bool(true),
-            4 => Value::Null,
-            _ => return Err(DecodeError::Damaged),
+        let value = match value {
+            Scalar::Str(text) => Value::Str(Cow::Borrowed(text)),
+            Scalar::Num(text) => Value::Num(Cow::Borrowed(text)),
+            Scalar::Bool(flag) => Value::Bool(flag),
+            Scalar::Null => Value::Null,
         };
-        event.fields_mut().push((name, value));
-    }
-    if text.is_empty() {
-        Ok(CleanEvent(event))
-    } else {
-        Err(DecodeError::Damaged)
-    }
-}
-
-/// Version 1: every name and value stands behind its length, among the codes.
-fn decode_1<'a>(mut rest: &'a [u8], mut event: Event<'a>) -> Result<CleanEvent<'a>, DecodeError> {
-    fn text<'a>(rest: &mut &'a [u8]) -> Result<Cow<'a, str>, DecodeError> {
-        let length = read_length(rest)?;
-        let (head, tail) = rest.split_at_checked(length).ok_or(DecodeError::Damaged)?;
-        *rest = tail;
-        let head = std::str::from_utf8(head).map_err(|_| DecodeError::Damaged)?;
-        Ok(Cow::Borrowed(head))
-    }
-    while !rest.is_empty() {
-        let code = byte(&mut rest)?;
-        let name = if code == EXT {
-            FieldName::Ext(text(&mut rest)?)
-        } else {
-            FieldName::Known(Field::from_code(code).ok_or(DecodeError::Damaged)?)
-        };
-        let value = match byte(&mut rest)? {
-            0 => Value::Str(text(&mut rest)?),
-            1 => Value::Num(text(&mut rest)?),
-            2 => Value::Bool(false),
-            3 => Value::Bool(true),
-            4 => Value::Null,
-            _ => return Err(DecodeError::Damaged),
-        };
-        event.fields_mut().push((name, value));
-    }
+        fields.push((name, value));
+    })?;
     Ok(CleanEvent(event))
 }
 
+/// A clean event as it stands in its record, for those that read record after record: nothing is copied and the memory
+/// of one is used for the next. The private fields are the wall here too.
+#[derive(Debug, Default)]
+pub struct CleanRecord<'a> {
+    time: Timestamp,
+    received: Timestamp,
+    fields: Vec<(Name<'a>, Scalar<'a>)>,
+}
+
+impl<'a> CleanRecord<'a> {
+    /// Turns to another record. After an error there is no field.
+    pub fn read(&mut self, record: &'a [u8]) -> Result<(), DecodeError> {
+        self.fields.clear();
+        let head = Head::of(record)?;
+        (self.time, self.received) = (head.time, head.received);
+        self.fields.reserve(head.room());
+        let fields = &mut self.fields;
+        let read = head.each(|name, value| fields.push((name, value)));
+        if read.is_err() {
+            self.fields.clear();
+        }
+        read
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// When it was received.
+    #[must_use]
+    pub fn received(&self) -> Timestamp {
+        self.received
+    }
+
+    /// All fields in order.
+    #[must_use]
+    pub fn fields(&self) -> &[(Name<'a>, Scalar<'a>)] {
+        &self.fields
+    }
+}
+
+/// A record, its parts apart.
+struct Head<'a> {
+    time: Timestamp,
+    received: Timestamp,
+    fields: &'a [u8],
+    /// Of version 2; in version 1 names and values stand among the fields.
+    text: Option<&'a str>,
+}
+
+impl<'a> Head<'a> {
+    fn of(record: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut rest = record;
+        let version = byte(&mut rest)?;
+        if !matches!(version, 1 | VERSION) {
+            return Err(DecodeError::Version(version));
+        }
+        let time = Timestamp(i64::from_le_bytes(*array(&mut rest)?));
+        let received = Timestamp(i64::from_le_bytes(*array(&mut rest)?));
+        let (fields, text) = if version == 1 {
+            (rest, None)
+        } else {
+            let split = read_length(&mut rest)?;
+            let (fields, text) = rest.split_at_checked(split).ok_or(DecodeError::Damaged)?;
+            let text = std::str::from_utf8(text).map_err(|_| DecodeError::Damaged)?;
+            (fields, Some(text))
+        };
+        Ok(Self {
+            time,
+            received,
+            fields,
+            text,
+        })
+    }
+
+    /// A field takes two to four bytes in version 2: room for all of them, and not for much more.
+    fn room(&self) -> usize {
+        self.text.map_or(0, |_| self.fields.len() / 3 + 1)
+    }
+
+    fn each(self, mut found: impl FnMut(Name<'a>, Scalar<'a>)) -> Result<(), DecodeError> {
+        let mut fields = self.fields;
+        let Some(mut text) = self.text else {
+            while !fields.is_empty() {
+                let (name, value) = field(&mut fields, take_1)?;
+                found(name, value);
+            }
+            return Ok(());
+        };
+        while !fields.is_empty() {
+            // Nearly all fields: a short text or number under a canonical name.
+            if let [code, kind @ (0 | 1), length @ ..0x80, rest @ ..] = fields
+                && let Some(field) = Field::from_code(*code)
+                && let Some((head, tail)) = text.split_at_checked(usize::from(*length))
+            {
+                (fields, text) = (rest, tail);
+                let is_text = *kind == 0;
+                let value = if is_text {
+                    Scalar::Str(head)
+                } else {
+                    Scalar::Num(head)
+                };
+                found(Name::Known(field), value);
+                continue;
+            }
+            let (name, value) = field(&mut fields, |fields| take(fields, &mut text))?;
+            found(name, value);
+        }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::Damaged)
+        }
+    }
+}
+
+/// The next field; `take` reads a length and what is as long.
+#[inline]
+fn field<'a>(
+    fields: &mut &'a [u8],
+    mut take: impl FnMut(&mut &'a [u8]) -> Result<&'a str, DecodeError>,
+) -> Result<(Name<'a>, Scalar<'a>), DecodeError> {
+    let code = byte(fields)?;
+    let name = if code == EXT {
+        Name::Ext(take(fields)?)
+    } else {
+        Name::Known(Field::from_code(code).ok_or(DecodeError::Damaged)?)
+    };
+    let value = match byte(fields)? {
+        0 => Scalar::Str(take(fields)?),
+        1 => Scalar::Num(take(fields)?),
+        2 => Scalar::Bool(false),
+        3 => Scalar::Bool(true),
+        4 => Scalar::Null,
+        _ => return Err(DecodeError::Damaged),
+    };
+    Ok((name, value))
+}
+
+/// In version 1 a text stands behind its length.
+fn take_1<'a>(fields: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
+    let length = read_length(fields)?;
+    let (head, tail) = fields
+        .split_at_checked(length)
+        .ok_or(DecodeError::Damaged)?;
+    *fields = tail;
+    std::str::from_utf8(head).map_err(|_| DecodeError::Damaged)
+}
+
 /// As much of the text as the next length says.
+#[inline]
 fn take<'a>(fields: &mut &[u8], text: &mut &'a str) -> Result<&'a str, DecodeError> {
     let length = read_length(fields)?;
     let (head, tail) = text.split_at_checked(length).ok_or(DecodeError::Damaged)?;
@@ -226,7 +329,20 @@ fn array<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], DecodeE
     Ok(head)
 }
 
+#[inline]
 fn read_length(rest: &mut &[u8]) -> Result<usize, DecodeError> {
+    // Nearly all lengths are short.
+    if let Some((first, tail)) = rest.split_first()
+        && *first < 0x80
+    {
+        *rest = tail;
+        return Ok(usize::from(*first));
+    }
+    read_long(rest)
+}
+
+#[cold]
+fn read_long(rest: &mut &[u8]) -> Result<usize, DecodeError> {
     let mut length = 0usize;
     for shift in (0..35).step_by(7) {
         let next = byte(rest)?;
@@ -247,6 +363,18 @@ pub(crate) mod tests {
         CleanEvent(event)
     }
 
+    /// Test-only: what would be read of this event's record.
+    pub(crate) fn record<'e>(event: &'e Event<'_>) -> CleanRecord<'e> {
+        let fields = event.fields().iter();
+        CleanRecord {
+            time: event.time,
+            received: event.received,
+            fields: fields
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        }
+    }
+
     fn sample() -> Event<'static> {
         let mut event = Event::new(Timestamp(1_795_288_351_621_000_123), Timestamp(5));
         event.push_str(Field::UrlPath, "/v1/orders/17");
@@ -255,6 +383,20 @@ pub(crate) mod tests {
         event.push_ext("flag", Value::Bool(true));
         event.push_ext("none", Value::Null);
         event
+    }
+
+    fn check_read(bytes: &[u8], expected: &Event<'_>) {
+        let mut read = CleanRecord::default();
+        // What is left of another record does not show.
+        assert!(read.read(&bytes[..bytes.len() - 1]).is_err() && read.fields().is_empty());
+        for _ in 0..2 {
+            read.read(bytes).expect("reads");
+            assert_eq!(read.fields(), record(expected).fields());
+            assert_eq!(
+                (read.time(), read.received()),
+                (expected.time, expected.received)
+            );
+        }
     }
 
     #[test]
@@ -266,6 +408,7 @@ pub(crate) mod tests {
         assert_eq!(batch.len(), 2);
         for record in batch.records() {
             assert_eq!(decode(record).expect("decodes"), event);
+            check_read(record, &event);
         }
     }
 
@@ -292,6 +435,7 @@ pub(crate) mod tests {
         expected.push_str(Field::UrlPath, "/x");
         expected.push_ext("n", Value::Num("5".into()));
         expected.push_ext("f", Value::Bool(true));
+        check_read(&record, &expected);
         assert_eq!(decode(&record).expect("decodes"), clean(expected));
     }
 

@@ -38,8 +38,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Deserialize;
 
 #[cfg(test)]
-pub(crate) use codec::tests::clean;
-pub use codec::{Batch, DecodeError, decode};
+pub(crate) use codec::tests::{clean, record};
+pub use codec::{Batch, CleanRecord, DecodeError, decode};
 pub use filter::{Filter, FilterStats};
 pub use known::Known;
 pub use own::{Action, AllowOptions, Mode, Own, PersonalOptions, RuleOptions, Validator, Wrong};

@@ -5,6 +5,8 @@
 //! `bytes shared with the one before LEB128 · other bytes LEB128 · other bytes`; the first of a block shares none.
 
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
 use tantivy::directory::OwnedBytes;
@@ -73,6 +75,14 @@ fn folded_text(term: &[u8]) -> String {
     fold(&String::from_utf8_lossy(term))
 }
 
+/// How many bytes two terms begin with alike.
+fn shared(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let alike = words.take_while(|(a, b)| a == b).count() * 8;
+    let rest = a.iter().zip(b).skip(alike);
+    alike + rest.take_while(|(a, b)| a == b).count()
+}
+
 /// Writes terms that come in order.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
@@ -89,8 +99,7 @@ impl Writer {
             self.starts.push(start);
             self.last.clear();
         }
-        let same = self.last.iter().zip(term).take_while(|(a, b)| a == b);
-        let shared = same.count();
+        let shared = shared(&self.last, term);
         let rest = term.get(shared..).unwrap_or_default();
         leb128(&mut self.bytes, u32::try_from(shared).unwrap_or(0));
         leb128(&mut self.bytes, u32::try_from(rest.len()).unwrap_or(0));
@@ -98,6 +107,16 @@ impl Writer {
         self.last.truncate(shared);
         self.last.extend_from_slice(rest);
         self.count += 1;
+    }
+
+    /// How many terms.
+    fn written(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether this is the last term.
+    fn is_last(&self, term: &[u8]) -> bool {
+        self.last == term
     }
 
     /// All bytes.
@@ -161,6 +180,15 @@ impl Dictionary {
         true
     }
 
+    /// All terms in order, one by one.
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            rest: self.block(0).unwrap_or_default(),
+            left: self.count,
+            term: Vec::new(),
+        }
+    }
+
     /// The term of an ordinal.
     pub(in super::super) fn get(&self, ord: u32) -> Option<Vec<u8>> {
         let mut wanted = None;
@@ -204,6 +232,106 @@ impl Dictionary {
         let (starts, _) = self.starts.as_slice().as_chunks::<4>();
         let start = usize::try_from(u32::from_le_bytes(*starts.get(at)?)).ok()?;
         self.bytes.as_slice().get(start..)
+    }
+}
+
+/// Reads terms one behind the other.
+struct Terms<'d> {
+    rest: &'d [u8],
+    left: u32,
+    term: Vec<u8>,
+}
+
+impl Terms<'_> {
+    /// Goes to the next term; whether there was one, `None` where the bytes are none.
+    fn advance(&mut self) -> Option<bool> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Some(false);
+        };
+        self.rest = next(self.rest, &mut self.term)?;
+        self.left = left;
+        Some(true)
+    }
+}
+
+/// A dictionary among those that are merged, at one of its terms; the greatest is the one whose term comes first.
+struct Head<'d> {
+    key: u128,
+    order: Order,
+    terms: Terms<'d>,
+    part: usize,
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_key = other.key.cmp(&self.key);
+        by_key.then_with(|| self.order.compare(&other.terms.term, &self.terms.term))
+    }
+}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head<'_> {}
+
+/// One dictionary of several.
+#[derive(Debug)]
+pub(super) struct Union {
+    /// What [`Writer::finish`] gives.
+    pub(super) bytes: Vec<u8>,
+    pub(super) count: u32,
+    /// By dictionary and ordinal there, the ordinal here.
+    pub(super) places: Vec<Vec<u32>>,
+}
+
+impl Union {
+    /// Merges dictionaries of one order; `None` where the bytes of one are none.
+    pub(super) fn of(parts: &[Option<&Dictionary>], order: Order) -> Option<Self> {
+        let mut heads = BinaryHeap::with_capacity(parts.len());
+        let mut places: Vec<Vec<u32>> = Vec::with_capacity(parts.len());
+        for (part, dictionary) in parts.iter().enumerate() {
+            places.push(Vec::new());
+            let Some(dictionary) = dictionary else {
+                continue;
+            };
+            let mut terms = dictionary.terms();
+            if terms.advance()? {
+                heads.push(Head {
+                    key: order.key(&terms.term),
+                    order,
+                    terms,
+                    part,
+                });
+            }
+        }
+        let mut writer = Writer::default();
+        while let Some(mut head) = heads.peek_mut() {
+            if writer.written() == 0 || !writer.is_last(&head.terms.term) {
+                writer.push(&head.terms.term);
+            }
+            if let Some(places) = places.get_mut(head.part) {
+                places.push(writer.written() - 1);
+            }
+            if head.terms.advance()? {
+                head.key = order.key(&head.terms.term);
+            } else {
+                PeekMut::pop(head);
+            }
+        }
+        Some(Self {
+            count: writer.written(),
+            bytes: writer.finish(),
+            places,
+        })
     }
 }
 
@@ -291,6 +419,39 @@ mod tests {
     }
 
     #[test]
+    fn merged_dictionaries_hold_each_term_once() {
+        let parts: [&[&str]; 4] = [
+            &["b", "Alice", "of one prefix that is long, b"],
+            &[],
+            &["alice", "b", "c", "Ünal", "of one prefix that is long, a"],
+            &["ünal", "b", "Alice"],
+        ];
+        for order in [Order::Folded, Order::Bytes] {
+            let made = parts.map(|part| {
+                let terms = part.iter().map(|term| term.as_bytes());
+                dictionary(order, terms.collect())
+            });
+            let union = Union::of(&made.each_ref().map(Some), order).unwrap();
+            let bytes = OwnedBytes::new(union.bytes);
+            let merged = Dictionary::open(bytes, union.count, order).unwrap();
+            let mut terms: Vec<&[u8]> = parts.concat().iter().map(|term| term.as_bytes()).collect();
+            terms.sort_by(|a, b| order.compare(a, b));
+            terms.dedup();
+            let all: Vec<_> = (0..union.count)
+                .map(|ord| merged.get(ord).unwrap())
+                .collect();
+            assert_eq!(all, terms);
+            for (part, places) in made.iter().zip(&union.places) {
+                let here: Vec<_> = (0..part.count())
+                    .map(|ord| part.get(ord).unwrap())
+                    .collect();
+                let there: Vec<_> = places.iter().map(|ord| merged.get(*ord).unwrap()).collect();
+                assert_eq!(here, there);
+            }
+        }
+    }
+
+    #[test]
     fn damaged_bytes_are_no_terms() {
         let mut writer = Writer::default();
         (0..40u8).for_each(|at| writer.push(&[at; 9]));
@@ -300,6 +461,7 @@ mod tests {
             if let Some(dictionary) = Dictionary::open(cut, 40, Order::Bytes) {
                 let _either = dictionary.each(0, |_, _| true);
                 let _either = dictionary.seek(&[20; 9]);
+                let _either = Union::of(&[Some(&dictionary)], Order::Bytes).is_some();
             }
         }
     }

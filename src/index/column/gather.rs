@@ -3,19 +3,18 @@
 use std::io::{self, Write};
 
 use super::dictionary::{Order, Writer};
-use super::pack::Packer;
+use super::pack::{Done, Packer};
 use super::{Kind, Meta, Part, presence};
 
 /// Gathers the columns of a segment. Documents come in order.
 #[derive(Debug, Default)]
 pub(in super::super) struct Gather {
     columns: Vec<Option<Column>>,
-    bytes: usize,
 }
 
 /// The values of one column so far.
 #[derive(Debug)]
-pub(super) struct Column {
+struct Column {
     name: &'static str,
     kind: Kind,
     /// Numbers, or places of terms in the order they were first seen.
@@ -28,7 +27,6 @@ pub(super) struct Column {
 impl Gather {
     /// Adds a number to column `at`, which has this name.
     pub(in super::super) fn number(&mut self, at: usize, name: &'static str, doc: u32, value: u64) {
-        self.bytes += 8;
         if let Some(column) = self.column(at, name, Kind::Number) {
             column.push(doc, value);
         }
@@ -44,17 +42,13 @@ impl Gather {
         term: &[u8],
     ) -> Option<u32> {
         let column = self.column(at, name, kind)?;
-        let before = column.terms.bytes();
         let place = column.terms.place(term);
-        let added = column.terms.bytes() - before;
         column.push(doc, u64::from(place));
-        self.bytes += added + 8;
         Some(place)
     }
 
     /// Adds a term to column `at` again, by its place.
     pub(in super::super) fn again(&mut self, at: usize, doc: u32, place: u32) {
-        self.bytes += 8;
         if let Some(Some(column)) = self.columns.get_mut(at) {
             column.push(doc, u64::from(place));
         }
@@ -70,7 +64,10 @@ impl Gather {
 
     /// About how many bytes of memory are held.
     pub(in super::super) fn bytes(&self) -> usize {
-        self.bytes
+        let columns = self.columns.iter().flatten();
+        columns
+            .map(|column| column.values.len() * 8 + column.terms.bytes())
+            .sum()
     }
 
     /// Writes the file of a segment with so many documents.
@@ -84,7 +81,7 @@ impl Gather {
 }
 
 impl Column {
-    pub(super) fn new(name: &'static str, kind: Kind) -> Self {
+    fn new(name: &'static str, kind: Kind) -> Self {
         Self {
             name,
             kind,
@@ -94,22 +91,19 @@ impl Column {
         }
     }
 
-    /// Adds a value: a number, or what [`Column::place`] gave.
-    pub(super) fn push(&mut self, doc: u32, value: u64) {
-        let row = self.values.len();
-        let next = u32::try_from(row).unwrap_or(u32::MAX);
-        if self.docs.is_none() && next != doc {
-            self.docs = Some((0..next).collect());
-        }
-        if let Some(docs) = &mut self.docs {
-            docs.push(doc);
+    /// Adds a value: a number, or the place of a term.
+    #[inline]
+    fn push(&mut self, doc: u32, value: u64) {
+        match &mut self.docs {
+            Some(docs) => docs.push(doc),
+            None => {
+                let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                if next != doc {
+                    self.docs = Some((0..next).chain([doc]).collect());
+                }
+            }
         }
         self.values.push(value);
-    }
-
-    /// The place of a term among those seen.
-    pub(super) fn place(&mut self, term: &[u8]) -> u32 {
-        self.terms.place(term)
     }
 }
 
@@ -257,6 +251,19 @@ fn word(text: &[u8]) -> Option<[u64; 2]> {
     Some([at(0), at(1) << 8 | at(2)])
 }
 
+/// A column that is ready to be written.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Numbers or ordinals.
+    pub(super) values: Done,
+    /// Like [`Column::docs`].
+    pub(super) docs: Option<Vec<u32>>,
+    /// The dictionary and how many terms it has.
+    pub(super) terms: Option<(Vec<u8>, u32)>,
+}
+
 /// A file of columns in the making.
 pub(super) struct File<'w, W: Write> {
     to: &'w mut W,
@@ -274,24 +281,42 @@ impl<'w, W: Write> File<'w, W> {
     }
 
     /// Writes a column of a segment with so many documents; one without values is left out.
-    pub(super) fn column(&mut self, mut column: Column, docs: u32) -> io::Result<()> {
-        let rows = u32::try_from(column.values.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        if rows == 0 {
-            return Ok(());
-        }
+    fn column(&mut self, column: Column, docs: u32) -> io::Result<()> {
+        let mut values = Packer::default();
         let mut terms = None;
         if let Some(order) = column.kind.order() {
             let (bytes, ordinals) = column.terms.sorted(order);
-            for value in &mut column.values {
-                let place = usize::try_from(*value).unwrap_or(usize::MAX);
-                *value = ordinals.get(place).copied().map_or(0, u64::from);
-            }
+            values.extend(&column.values, |place| {
+                let place = usize::try_from(*place).unwrap_or(usize::MAX);
+                ordinals.get(place).copied().map_or(0, u64::from)
+            });
             let count = u32::try_from(ordinals.len()).unwrap_or(u32::MAX);
-            terms = Some((self.part(&bytes)?, count));
+            terms = Some((bytes, count));
+        } else {
+            values.extend(&column.values, |value| *value);
         }
-        let mut packer = Packer::default();
-        column.values.iter().for_each(|value| packer.push(*value));
-        let values = self.part(&packer.finish())?;
+        let packed = Packed {
+            name: column.name,
+            kind: column.kind,
+            values: values.finish(),
+            docs: column.docs,
+            terms,
+        };
+        self.write(packed, docs)
+    }
+
+    /// Writes a column whose values are packed; one without values is left out.
+    pub(super) fn write(&mut self, column: Packed, docs: u32) -> io::Result<()> {
+        let count = column.values.count;
+        let rows = u32::try_from(count).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        if rows == 0 {
+            return Ok(());
+        }
+        let terms = match column.terms {
+            Some((bytes, count)) => Some((self.part(&bytes)?, count)),
+            None => None,
+        };
+        let values = self.part(&column.values.bytes)?;
         let of = match column.docs {
             None if rows == docs => None,
             None => Some((0..rows).collect()),
@@ -304,8 +329,8 @@ impl<'w, W: Write> File<'w, W> {
             name: column.name.to_owned(),
             kind: column.kind,
             rows,
-            min: column.values.iter().min().copied().unwrap_or(0),
-            max: column.values.iter().max().copied().unwrap_or(0),
+            min: column.values.min,
+            max: column.values.max,
             values,
             docs,
             terms,

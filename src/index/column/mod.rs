@@ -18,9 +18,9 @@ use tantivy::directory::OwnedBytes;
 pub(super) use dictionary::Dictionary;
 pub(super) use gather::Gather;
 
-use dictionary::Order;
+use dictionary::{Order, Union};
 use gather::File;
-use pack::{BLOCK, Packed};
+use pack::{BLOCK, Packed, Packer};
 use presence::Presence;
 
 /// What a column holds.
@@ -221,6 +221,21 @@ pub(super) enum Values {
 }
 
 impl Values {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Number(_) => Kind::Number,
+            Self::Text(_) => Kind::Text,
+            Self::Address(_) => Kind::Address,
+        }
+    }
+
+    fn dictionary(&self) -> Option<&Dictionary> {
+        match self {
+            Self::Number(_) => None,
+            Self::Text(terms) | Self::Address(terms) => Some(&terms.dictionary),
+        }
+    }
+
     fn column(&self) -> &Column {
         match self {
             Self::Number(column) => column,
@@ -310,42 +325,64 @@ pub(super) fn merge(
     let docs = parts.iter().map(|part| part.docs).sum();
     let mut file = File::new(to);
     for name in names {
-        let mut merged: Option<gather::Column> = None;
-        let mut base = 0u32;
-        for part in parts {
-            if let Some(values) = part.get(name)? {
-                let kind = match values {
-                    Values::Number(_) => Kind::Number,
-                    Values::Text(_) => Kind::Text,
-                    Values::Address(_) => Kind::Address,
-                };
-                let merged = merged.get_or_insert_with(|| gather::Column::new(name, kind));
-                let places = places(&values, merged)?;
-                values.column().each(0..part.docs, |doc, value| {
-                    let place = usize::try_from(value).ok().and_then(|at| places.get(at));
-                    merged.push(base + doc, place.copied().unwrap_or(value));
-                });
-            }
-            base += part.docs;
-        }
-        if let Some(merged) = merged {
-            file.column(merged, docs)?;
+        let columns: Vec<Option<Values>> = parts
+            .iter()
+            .map(|part| part.get(name))
+            .collect::<io::Result<_>>()?;
+        if let Some(kind) = columns.iter().flatten().map(Values::kind).next() {
+            let column = merged(name, kind, parts, &columns).ok_or_else(damaged)?;
+            file.write(column, docs)?;
         }
     }
     file.finish()
 }
 
-/// Where the terms of a part stand among those of the merged column; nothing for numbers.
-fn places(values: &Values, merged: &mut gather::Column) -> io::Result<Vec<u64>> {
-    let (Values::Text(terms) | Values::Address(terms)) = values else {
-        return Ok(Vec::new());
-    };
-    let mut places = Vec::new();
-    let is_whole = terms.dictionary.each(0, |_, term| {
-        places.push(u64::from(merged.place(term)));
-        true
-    });
-    if is_whole { Ok(places) } else { Err(damaged()) }
+/// One column of those of neighbouring segments; `None` where their bytes are none.
+fn merged(
+    name: &'static str,
+    kind: Kind,
+    parts: &[&Columns],
+    columns: &[Option<Values>],
+) -> Option<gather::Packed> {
+    let mut union = None;
+    if let Some(order) = kind.order() {
+        let dictionaries: Vec<_> = columns
+            .iter()
+            .map(|values| values.as_ref()?.dictionary())
+            .collect();
+        union = Some(Union::of(&dictionaries, order)?);
+    }
+    let mut values = Packer::default();
+    let mut docs: Option<Vec<u32>> = None;
+    let mut base = 0u32;
+    for (at, (part, column)) in parts.iter().zip(columns).enumerate() {
+        if let Some(column) = column.as_ref().map(Values::column) {
+            let rows = u32::try_from(values.count()).ok()?;
+            if docs.is_some() || rows != base || !column.is_full() {
+                let docs = docs.get_or_insert_with(|| (0..rows).collect());
+                match &column.0.docs {
+                    Some(presence) => presence.append(base, docs),
+                    None => docs.extend(base..base + column.rows()),
+                }
+            }
+            let places = union.as_ref().and_then(|union| union.places.get(at));
+            column.blocks(0..column.rows(), |_, block| match places {
+                None => values.extend(block, |value| *value),
+                Some(places) => values.extend(block, |ord| {
+                    let place = usize::try_from(*ord).ok().and_then(|ord| places.get(ord));
+                    place.copied().map_or(0, u64::from)
+                }),
+            });
+        }
+        base += part.docs;
+    }
+    Some(gather::Packed {
+        name,
+        kind,
+        values: values.finish(),
+        docs,
+        terms: union.map(|union| (union.bytes, union.count)),
+    })
 }
 
 fn damaged() -> io::Error {

@@ -18,28 +18,65 @@ pub(super) struct Packer {
     bytes: Vec<u8>,
     heads: Vec<u8>,
     block: Vec<u64>,
+    count: usize,
+    /// Smallest and largest number of the blocks that are packed.
+    range: Option<(u64, u64)>,
+}
+
+/// What a [`Packer`] made.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) bytes: Vec<u8>,
+    /// How many numbers.
+    pub(super) count: usize,
+    /// The smallest and the largest of them.
+    pub(super) min: u64,
+    pub(super) max: u64,
 }
 
 impl Packer {
-    pub(super) fn push(&mut self, value: u64) {
-        self.block.push(value);
-        if self.block.len() == BLOCK {
-            self.close();
+    /// Adds what becomes of each.
+    pub(super) fn extend<T>(&mut self, mut rest: &[T], mut number: impl FnMut(&T) -> u64) {
+        while !rest.is_empty() {
+            let free = BLOCK - self.block.len();
+            let (some, others) = rest.split_at_checked(free).unwrap_or((rest, &[]));
+            self.block.extend(some.iter().map(&mut number));
+            rest = others;
+            if self.block.len() == BLOCK {
+                self.close();
+            }
         }
     }
 
+    /// How many numbers it has.
+    pub(super) fn count(&self) -> usize {
+        self.count + self.block.len()
+    }
+
     /// All bytes.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Done {
         self.close();
         self.bytes.append(&mut self.heads);
-        self.bytes
+        let (min, max) = self.range.unwrap_or((0, 0));
+        Done {
+            bytes: self.bytes,
+            count: self.count,
+            min,
+            max,
+        }
     }
 
     fn close(&mut self) {
-        let (Some(min), Some(max)) = (self.block.iter().min(), self.block.iter().max()) else {
+        let Some(first) = self.block.first().copied() else {
             return;
         };
-        let (min, width) = (*min, 64 - (max - min).leading_zeros());
+        let (min, max) = self.block.iter().fold((first, first), |(min, max), value| {
+            (min.min(*value), max.max(*value))
+        });
+        let (lowest, highest) = self.range.unwrap_or((min, max));
+        self.range = Some((lowest.min(min), highest.max(max)));
+        self.count += self.block.len();
+        let width = 64 - (max - min).leading_zeros();
         let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         self.heads.extend_from_slice(&min.to_le_bytes());
         self.heads.extend_from_slice(&start.to_le_bytes());
@@ -48,7 +85,7 @@ impl Packer {
         if width > 0 {
             // The last block is filled up: blocks are read whole.
             self.block.resize(BLOCK, min);
-            for group in self.block.chunks(GROUP) {
+            for group in self.block.as_chunks::<GROUP>().0 {
                 pack(group, min, width, &mut self.bytes);
             }
         }
@@ -56,16 +93,27 @@ impl Packer {
     }
 }
 
-fn pack(group: &[u64], min: u64, width: u32, to: &mut Vec<u8>) {
-    let (mut open, mut filled) = (0u128, 0u32);
+fn pack(group: &[u64; GROUP], min: u64, width: u32, to: &mut Vec<u8>) {
+    let start = to.len();
+    to.resize(start + usize::try_from(width).unwrap_or(0) * GROUP / 8, 0);
+    let mut words = to
+        .get_mut(start..)
+        .unwrap_or_default()
+        .as_chunks_mut()
+        .0
+        .iter_mut();
+    let (mut open, mut filled) = (0u64, 0u32);
     for value in group {
-        open |= u128::from(value - min) << filled;
+        let value = value - min;
+        open |= value << filled;
         filled += width;
         if filled >= 64 {
-            let [a, b, c, d, e, f, g, h, ..] = open.to_le_bytes();
-            to.extend_from_slice(&[a, b, c, d, e, f, g, h]);
-            open >>= 64;
+            if let Some(word) = words.next() {
+                *word = open.to_le_bytes();
+            }
             filled -= 64;
+            // In two steps: where nothing of the value is left, one would shift by all bits.
+            open = value >> 1 >> (width - 1 - filled);
         }
     }
 }
@@ -157,8 +205,15 @@ mod tests {
 
     fn check(values: &[u64]) {
         let mut packer = Packer::default();
-        values.iter().for_each(|value| packer.push(*value));
-        let bytes = packer.finish();
+        // Also where a block is not begun with what is added.
+        let (some, others) = values.split_at(values.len() / 3);
+        packer.extend(some, |value| *value);
+        packer.extend(others, |value| *value);
+        let done = packer.finish();
+        assert_eq!(done.count, values.len());
+        assert_eq!(done.min, values.iter().min().copied().unwrap_or(0));
+        assert_eq!(done.max, values.iter().max().copied().unwrap_or(0));
+        let bytes = done.bytes;
         let count = u32::try_from(values.len()).unwrap();
         let packed = Packed::open(OwnedBytes::new(bytes.clone()), count).unwrap();
         let mut block = [0; BLOCK];
@@ -188,11 +243,12 @@ mod tests {
     #[test]
     fn a_large_number_costs_only_its_block() {
         let mut packer = Packer::default();
-        (0..10 * BLOCK as u64).for_each(|at| packer.push(at % 4));
-        let plain = packer.finish().len();
+        let mut numbers: Vec<u64> = (0..10 * BLOCK as u64).map(|at| at % 4).collect();
+        packer.extend(&numbers, |number| *number);
+        let plain = packer.finish().bytes.len();
         let mut packer = Packer::default();
-        packer.push(u64::MAX);
-        (1..10 * BLOCK as u64).for_each(|at| packer.push(at % 4));
-        assert!(packer.finish().len() <= plain + 128 * 62);
+        numbers[0] = u64::MAX;
+        packer.extend(&numbers, |number| *number);
+        assert!(packer.finish().bytes.len() <= plain + 128 * 62);
     }
 }

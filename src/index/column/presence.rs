@@ -16,12 +16,13 @@ pub(super) fn pack(docs: &[u32]) -> Vec<u8> {
     for block in docs.chunks(BLOCK) {
         let mut last = block.first().copied().unwrap_or(0);
         firsts.extend_from_slice(&last.to_le_bytes());
-        for doc in block {
-            packer.push(u64::from(doc - last));
+        packer.extend(block, |doc| {
+            let distance = u64::from(doc - last);
             last = *doc;
-        }
+            distance
+        });
     }
-    let mut bytes = packer.finish();
+    let mut bytes = packer.finish().bytes;
     bytes.append(&mut firsts);
     bytes
 }
@@ -56,6 +57,18 @@ impl Presence {
         }
     }
 
+    /// Adds all documents, counted from `base`, to others.
+    pub(super) fn append(&self, base: u32, to: &mut Vec<u32>) {
+        let mut left = usize::try_from(self.distances.count()).unwrap_or(usize::MAX);
+        let mut block = [0; BLOCK];
+        for at in 0..left.div_ceil(BLOCK) {
+            self.block(at, &mut block);
+            let docs = block.iter().take(left);
+            to.extend(docs.map(|doc| base + u32::try_from(*doc).unwrap_or(0)));
+            left = left.saturating_sub(BLOCK);
+        }
+    }
+
     /// The values that belong to documents of a range.
     pub(super) fn rows(&self, docs: &Range<u32>) -> Range<u32> {
         self.row_of(docs.start)..self.row_of(docs.end)
@@ -84,6 +97,10 @@ mod tests {
     fn check(docs: &[u32]) {
         let count = u32::try_from(docs.len()).unwrap();
         let presence = Presence::open(OwnedBytes::new(pack(docs)), count).unwrap();
+        let mut all = vec![1, 2];
+        presence.append(3, &mut all);
+        let moved = docs.iter().map(|doc| doc + 3);
+        assert!(all.into_iter().eq([1, 2].into_iter().chain(moved)));
         let mut block = [0; BLOCK];
         for (at, expected) in docs.chunks(BLOCK).enumerate() {
             presence.block(at, &mut block);

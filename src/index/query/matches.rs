@@ -6,7 +6,7 @@ use std::ops::Bound;
 use super::super::text::{Shape, contains, each_token, equal, fold};
 use super::super::words::Place;
 use super::ast::{Condition, Literal, Name, Node, Phrase, Query, Test};
-use crate::model::{Event, Field, FieldName, Kind, Value, each_id_form, text_of};
+use crate::model::{self, Event, Field, FieldName, Kind, Scalar, Value, each_id_form, text_of};
 
 impl Query {
     /// Whether the event is one that was asked for.
@@ -33,7 +33,7 @@ impl Condition {
         let mut free = event
             .fields()
             .iter()
-            .filter_map(|(name, value)| free_text(name, value));
+            .filter_map(|(name, value)| free_text(name.into(), value.into()));
         match self {
             Self::Words(phrase) => free.any(|(text, _)| contains(text, &phrase.0)),
             Self::WordsLike(glob) => free.any(|(text, _)| {
@@ -60,21 +60,22 @@ impl Condition {
 }
 
 /// The text of a value that bare words search, and its place in the index.
+#[inline]
 pub(in crate::index) fn free_text<'v>(
-    name: &FieldName<'_>,
-    value: &'v Value<'_>,
+    name: model::Name<'_>,
+    value: Scalar<'v>,
 ) -> Option<(&'v str, Place)> {
     match name {
-        FieldName::Known(Field::Message) => Some((text_of(value)?, Place::Message)),
+        model::Name::Known(Field::Message) => Some((value.text()?, Place::Message)),
         // Our own words, the same on nearly all events.
-        FieldName::Known(Field::EventTimeSource | Field::HttpRouteGuessed) => None,
-        FieldName::Known(field) => match (field.kind(), value) {
-            (Kind::Text, value) => Some((text_of(value)?, Place::Elsewhere)),
-            (Kind::Stored, Value::Str(text)) => Some((text, Place::Elsewhere)),
+        model::Name::Known(Field::EventTimeSource | Field::HttpRouteGuessed) => None,
+        model::Name::Known(field) => match (field.kind(), value) {
+            (Kind::Text, value) => Some((value.text()?, Place::Elsewhere)),
+            (Kind::Stored, Scalar::Str(text)) => Some((text, Place::Elsewhere)),
             _ => None,
         },
-        FieldName::Ext(_) => match value {
-            Value::Str(text) => Some((text, Place::Elsewhere)),
+        model::Name::Ext(_) => match value {
+            Scalar::Str(text) => Some((text, Place::Elsewhere)),
             _ => None,
         },
     }
