@@ -262,3 +262,5 @@ impl Redactor {
 mod eval_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps_tests;
