@@ -10,6 +10,7 @@ mod assigned;
 mod bounds;
 mod check;
 mod codec;
+mod counts;
 mod decoded;
 mod encoding;
 mod engine;
@@ -176,13 +177,15 @@ impl Redactor {
         known: &mut Known<'a>,
     ) -> CleanEvent<'a> {
         let own = self.own.get();
-        let mut event = scan::event(self, event, known, own.as_deref());
+        let mut tally = Tally::default();
+        let mut event = scan::event(self, event, known, own.as_deref(), &mut tally);
         if let Some(own) = own {
-            let mut tally = Tally::default();
-            own.event(self, &mut event, &mut tally);
-            scan::note(&mut event, &tally);
-            self.count(&tally);
+            let mut more = Tally::default();
+            own.event(self, &mut event, &mut more);
+            scan::note(&mut event, &more);
+            tally.merge(more);
         }
+        self.count_of(&event, &tally);
         bounds::cut(&mut event, value_bytes_max);
         CleanEvent(event)
     }
@@ -228,19 +231,6 @@ impl Redactor {
         match own.value(self, None, &clean, tally) {
             Outcome::Replaced(bytes) => Cow::Owned(bytes),
             Outcome::Kept | Outcome::Dropped => clean,
-        }
-    }
-
-    fn count(&self, tally: &Tally) {
-        let tried: u64 = tally.tried.iter().map(|(_, count)| count).sum();
-        if tried > 0 {
-            self.metrics.redaction_tried.add(tried);
-        }
-        if tally.count > 0 {
-            self.metrics.redactions.add(tally.count);
-            self.metrics
-                .redaction_failed_closed
-                .add(tally.failed_closed);
         }
     }
 
