@@ -47,9 +47,18 @@ pub(super) struct Finds {
     all: Vec<Find>,
     /// How many of them have their field.
     placed: usize,
+    /// Whether a private key begins in the field to be told, and does not end there.
+    begins: bool,
+    /// The field in which one does.
+    pub(super) block: Option<String>,
 }
 
 impl Finds {
+    /// Says that a private key begins where the next find is, and does not end there.
+    pub(super) fn begins(&mut self) {
+        self.begins = true;
+    }
+
     /// Counts one whose field is told later.
     pub(super) fn add(&mut self, rule: Cow<'static, str>, done: Done, count: u64) {
         let fresh = self.all.get_mut(self.placed..).unwrap_or_default();
@@ -69,6 +78,8 @@ impl Finds {
 
     /// Takes over those of a part.
     pub(super) fn merge(&mut self, part: Self) {
+        self.begins |= part.begins;
+        self.block = self.block.take().or(part.block);
         for (at, find) in part.all.into_iter().enumerate() {
             if at < part.placed {
                 self.all.insert(self.placed, find);
@@ -94,6 +105,9 @@ impl Finds {
             find.field.clone_from(&label);
         }
         self.placed = self.all.len();
+        if std::mem::take(&mut self.begins) {
+            self.block = Some(path.to_owned());
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod known;
 mod names;
 mod numbers;
 mod own;
+mod pem;
 mod render;
 mod replace;
 mod rules;
@@ -118,6 +119,7 @@ pub struct Redactor {
     key: TagKey,
     engine: Engine,
     own: own::Slot,
+    blocks: pem::Blocks,
     metrics: Arc<Metrics>,
 }
 
@@ -138,6 +140,7 @@ impl Redactor {
             options,
             key,
             own: own::Slot::default(),
+            blocks: pem::Blocks::default(),
             metrics: Arc::default(),
         }
     }
@@ -172,18 +175,24 @@ impl Redactor {
     #[must_use]
     pub fn redact_among<'a>(
         &self,
-        event: Event<'a>,
+        mut event: Event<'a>,
         value_bytes_max: usize,
         known: &mut Known<'a>,
     ) -> CleanEvent<'a> {
         let own = self.own.get();
         let mut tally = Tally::default();
+        if self.blocks.is_any() {
+            self.line_of_block(&mut event, &mut tally);
+        }
         let mut event = scan::event(self, event, known, own.as_deref(), &mut tally);
         if let Some(own) = own {
             let mut more = Tally::default();
             own.event(self, &mut event, &mut more);
             scan::note(&mut event, &more);
             tally.merge(more);
+        }
+        if let Some(field) = &tally.finds.block {
+            self.block_begins(&event, field);
         }
         self.count_of(&event, &tally);
         bounds::cut(&mut event, value_bytes_max);

@@ -9,6 +9,7 @@ use super::counts::{Done, Finds};
 use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
+use super::pem;
 use super::rules;
 use super::shapes;
 use super::spans::{self, Span, Spans};
@@ -326,6 +327,9 @@ impl Redactor {
             out.extend_from_slice(self.key.digits(secret).as_bytes());
         }
         out.push(b']');
+        if rule == pem::PRIVATE_KEY && pem::is_open(secret) {
+            tally.finds.begins();
+        }
         tally.add(rule);
     }
 
