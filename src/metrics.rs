@@ -1,7 +1,10 @@
 //! Every metric by name, in one struct, and its text for Prometheus.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// A number that only grows.
@@ -95,6 +98,102 @@ impl Histogram {
     }
 }
 
+/// Most sets of labels of one family; what comes then is counted under `other`.
+pub const SETS_MAX: usize = 2_000;
+/// Most of them of one source, so that one that makes up names does not take the room of all.
+pub const SOURCE_SETS_MAX: usize = 200;
+/// Longest label in bytes; longer ones are cut.
+const LABEL_BYTES_MAX: usize = 120;
+/// Stands for labels beyond the bounds.
+pub const OTHER: &str = "other";
+/// What the labels of a family are.
+const LABELS: [&str; 4] = ["rule", "source", "field", "action"];
+
+/// Numbers that only grow, one for each set of labels, in the order of [`LABELS`].
+#[derive(Debug, Default)]
+pub struct Family(RwLock<Sets>);
+
+/// Labels and their numbers.
+#[derive(Debug, Default)]
+struct Sets {
+    /// By the labels, joined by a character they do not hold.
+    counts: HashMap<String, Counter>,
+    /// How many sets each source has.
+    by_source: HashMap<String, usize>,
+}
+
+/// Between labels.
+const JOINT: char = '\u{1f}';
+
+impl Family {
+    /// Adds `n` under these labels; under `other` in place of the field, then of the source, then of all, where there are
+    /// too many sets.
+    pub fn add(&self, labels: [&str; 4], n: u64) {
+        let labels = labels.map(clean_label);
+        let [rule, source, field, action] = labels.each_ref().map(|label| &**label);
+        if self.add_known(&[rule, source, field, action], n) {
+            return;
+        }
+        let mut sets = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_full = sets.counts.len() >= SETS_MAX;
+        let of_source = sets.by_source.get(source).copied().unwrap_or(0);
+        let key = match (is_full, of_source < SOURCE_SETS_MAX) {
+            (false, true) => [rule, source, field, action],
+            // Rules and actions are few: these are at most so many again.
+            (false, false) if of_source < 2 * SOURCE_SETS_MAX => [rule, source, OTHER, action],
+            _ if sets.counts.len() < 2 * SETS_MAX => [rule, OTHER, OTHER, action],
+            _ => [OTHER; 4],
+        };
+        let joined = key.join(&String::from(JOINT));
+        if !sets.counts.contains_key(&joined) && key.get(1) == Some(&source) {
+            *sets.by_source.entry(source.to_owned()).or_default() += 1;
+        }
+        sets.counts.entry(joined).or_default().add(n);
+    }
+
+    fn add_known(&self, labels: &[&str], n: u64) -> bool {
+        let sets = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = sets.counts.get(&labels.join(&String::from(JOINT)));
+        known.inspect(|count| count.add(n)).is_some()
+    }
+
+    /// Every set of labels with its number, the largest first.
+    #[must_use]
+    pub fn rows(&self) -> Vec<([String; 4], u64)> {
+        let sets = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let rows = sets.counts.iter().map(|(labels, count)| {
+            let mut parts = labels.split(JOINT).map(str::to_owned);
+            let labels = std::array::from_fn(|_| parts.next().unwrap_or_default());
+            (labels, count.get())
+        });
+        let mut rows: Vec<([String; 4], u64)> = rows.collect();
+        rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        rows
+    }
+
+    fn render(&self, name: &str, text: &mut String) {
+        for (labels, count) in self.rows() {
+            let pairs = LABELS.iter().zip(&labels).map(|(label, value)| {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("{label}=\"{value}\"")
+            });
+            let pairs = pairs.collect::<Vec<_>>().join(",");
+            push(text, format_args!("{name}{{{pairs}}} {count}\n"));
+        }
+    }
+}
+
+/// A label without characters that act, and not too long.
+fn clean_label(label: &str) -> Cow<'_, str> {
+    let end = label.floor_char_boundary(LABEL_BYTES_MAX);
+    let label = label.get(..end).unwrap_or_default();
+    if label.contains(char::is_control) {
+        Cow::Owned(label.replace(char::is_control, "_"))
+    } else {
+        Cow::Borrowed(label)
+    }
+}
+
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ok = text.write_fmt(line).is_ok();
@@ -165,6 +264,8 @@ macro_rules! metrics {
     (@type Counter) => { "counter" };
     (@type Gauge) => { "gauge" };
     (@type Histogram) => { "histogram" };
+    (@type Family) => { "counter" };
+    (@render Family $metric:expr, $name:literal, $text:expr) => { $metric.render($name, $text) };
     (@render Histogram $metric:expr, $name:literal, $text:expr) => { $metric.render($name, $text) };
     (@render $kind:ident $metric:expr, $name:literal, $text:expr) => {
         push($text, format_args!("{} {}\n", $name, $metric.get()))
@@ -184,6 +285,7 @@ metrics! {
     files_followed: Gauge "wardline_files_followed" "Files being followed.";
     records_truncated: Counter "wardline_records_truncated_total" "Records cut at the size bound.";
     redactions: Counter "wardline_redactions_total" "Secrets replaced.";
+    redactions_by_rule: Family "wardline_redactions_by_rule_total" "Secrets replaced, by rule, source, field and what was done; action count is what a dry run left.";
     redaction_tried: Counter "wardline_redactions_tried_total" "What own rules found in a dry run and left.";
     redaction_failed_closed: Counter "wardline_redaction_failed_closed_total" "Values replaced whole because a bound was hit.";
     enrich_reloads: Counter "wardline_enrich_reloads_total" "Reloads of the address databases.";
@@ -253,5 +355,51 @@ mod tests {
         assert!(text.contains(
             "wardline_wal_fsync_seconds_sum 0.000300\nwardline_wal_fsync_seconds_count 1\n"
         ));
+    }
+
+    #[test]
+    fn a_family_has_a_bound_for_each_source_and_for_all() {
+        let family = Family::default();
+        for at in 0..1_000 {
+            family.add(["token", "loud", &format!("f{at}"), "tag"], 1);
+        }
+        family.add(["token", "quiet", "message", "tag"], 2);
+        let rows = family.rows();
+        assert_eq!(rows.len(), SOURCE_SETS_MAX + 2);
+        assert_eq!(
+            rows[0],
+            (["token", "loud", OTHER, "tag"].map(str::to_owned), 800)
+        );
+        assert_eq!(rows[1].0[1], "quiet");
+        for at in 0..3 * SETS_MAX {
+            family.add(["token", &format!("s{at}"), "message", "tag"], 1);
+        }
+        family.add(["card", "late", "message", "tag"], 1);
+        let rows = family.rows();
+        assert_eq!(rows.len(), SETS_MAX + 2);
+        assert_eq!(rows.iter().map(|(_, n)| n).sum::<u64>(), 1_002 + 6_000 + 1);
+        assert!(
+            rows.iter()
+                .any(|(labels, _)| labels[0] == "card" && labels[1] == OTHER)
+        );
+        for at in 0..3 * SETS_MAX {
+            family.add([&format!("r{at}"), "late", "message", "tag"], 1);
+        }
+        assert_eq!(family.rows().len(), 2 * SETS_MAX + 1);
+    }
+
+    #[test]
+    fn labels_are_written_so_that_they_can_be_read() {
+        let family = Family::default();
+        family.add(["card", "a\"b\\c\nd", &"x".repeat(500), "tag"], 3);
+        let mut text = String::new();
+        family.render("n", &mut text);
+        let long = "x".repeat(LABEL_BYTES_MAX);
+        assert_eq!(
+            text,
+            format!(
+                "n{{rule=\"card\",source=\"a\\\"b\\\\c_d\",field=\"{long}\",action=\"tag\"}} 3\n"
+            )
+        );
     }
 }

@@ -27,6 +27,7 @@ mod health;
 mod keys;
 mod list;
 mod lookup;
+mod redaction;
 mod requests;
 mod rules;
 mod search;
@@ -232,6 +233,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     keys::register,
     session::register,
     sources::register,
+    redaction::register,
     status::register,
     health::register,
     ui::register,

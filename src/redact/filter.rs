@@ -2,22 +2,17 @@
 //! private key begins on one and goes on over many, none of which says what it is.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::Redactor;
 use super::json;
+use super::pem::{PRIVATE_KEY, is_key_like, marks};
 use super::replace::Tally;
 
 /// Lines of a private key without its end after which a line must look like a part of one to go too. The longest
 /// keys in use (RSA of 16384 bits) have 200.
 const KEY_LINES_MAX: u64 = 1_000;
-/// Bytes between `BEGIN` or `END` and the words they belong to.
-const LABEL_MAX: usize = 60;
 /// Bytes kept of a piece of a line, so that words on its edge are seen.
 const EDGE: usize = 128;
-/// The rule of lines inside a private key.
-const PRIVATE_KEY: &str = "private-key";
-
 /// What a [`Filter`] has seen and done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilterStats {
@@ -140,44 +135,6 @@ impl<'r> Filter<'r> {
             Some(_) => Some(before.unwrap_or(0)),
         }
     }
-}
-
-/// The first or the last line of a private key.
-struct Mark {
-    begins: bool,
-    place: Range<usize>,
-}
-
-/// Every `-----BEGIN … PRIVATE KEY` and `END … PRIVATE KEY` of a text, in order.
-fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
-    memchr::memmem::find_iter(text, b"PRIVATE KEY").filter_map(|at| {
-        let from = at.saturating_sub(LABEL_MAX);
-        let head = text.get(from..at)?;
-        let begin = memchr::memmem::rfind(head, b"BEGIN");
-        let end = memchr::memmem::rfind(head, b"END");
-        let begins = begin > end;
-        let label = begin.max(end)?;
-        let before = head.get(..label)?.trim_ascii_end();
-        if begins && !before.ends_with(b"--") {
-            return None;
-        }
-        let behind = text.get(at + 11..)?;
-        let block = if behind.starts_with(b" BLOCK") { 6 } else { 0 };
-        let dashes = behind.get(block..)?.iter().take(5);
-        let dashes = dashes.take_while(|b| **b == b'-').count();
-        Some(Mark {
-            begins,
-            place: from + label..at + 11 + block + dashes,
-        })
-    })
-}
-
-/// Whether a line may be one of a key: its last word is base64 and long.
-fn is_key_like(line: &[u8]) -> bool {
-    let mut words = line.rsplit(|b| b.is_ascii_whitespace() || *b == b'"');
-    let last = words.find(|word| !word.is_empty()).unwrap_or_default();
-    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-\\".contains(b);
-    last.len() >= 32 && last.iter().all(is_base64)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod assigned;
 mod bounds;
 mod check;
 mod codec;
+mod counts;
 mod decoded;
 mod encoding;
 mod engine;
@@ -21,6 +22,7 @@ mod known;
 mod names;
 mod numbers;
 mod own;
+mod pem;
 mod render;
 mod replace;
 mod rules;
@@ -118,6 +120,7 @@ pub struct Redactor {
     engine: Engine,
     own: own::Slot,
     known: Mutex<Vec<Known>>,
+    blocks: pem::Blocks,
     metrics: Arc<Metrics>,
 }
 
@@ -139,6 +142,7 @@ impl Redactor {
             key,
             own: own::Slot::default(),
             known: Mutex::default(),
+            blocks: pem::Blocks::default(),
             metrics: Arc::default(),
         }
     }
@@ -182,18 +186,26 @@ impl Redactor {
     #[must_use]
     pub fn redact_among<'a>(
         &self,
-        event: Event<'a>,
+        mut event: Event<'a>,
         value_bytes_max: usize,
         known: &mut Known,
     ) -> CleanEvent<'a> {
         let own = self.own.get();
-        let mut event = scan::event(self, event, known, own.as_deref());
-        if let Some(own) = own {
-            let mut tally = Tally::default();
-            own.event(self, &mut event, &mut tally);
-            scan::note(&mut event, &tally);
-            self.count(&tally);
+        let mut tally = Tally::default();
+        if self.blocks.is_any() {
+            self.line_of_block(&mut event, &mut tally);
         }
+        let mut event = scan::event(self, event, known, own.as_deref(), &mut tally);
+        if let Some(own) = own {
+            let mut more = Tally::default();
+            own.event(self, &mut event, &mut more);
+            scan::note(&mut event, &more);
+            tally.merge(more);
+        }
+        if let Some(field) = &tally.finds.block {
+            self.block_begins(&event, field);
+        }
+        self.count_of(&event, &tally);
         bounds::cut(&mut event, value_bytes_max);
         CleanEvent(event)
     }
@@ -242,19 +254,6 @@ impl Redactor {
         }
     }
 
-    fn count(&self, tally: &Tally) {
-        let tried: u64 = tally.tried.iter().map(|(_, count)| count).sum();
-        if tried > 0 {
-            self.metrics.redaction_tried.add(tried);
-        }
-        if tally.count > 0 {
-            self.metrics.redactions.add(tally.count);
-            self.metrics
-                .redaction_failed_closed
-                .add(tally.failed_closed);
-        }
-    }
-
     /// What tags of a secret look like with each key there has been, the one in use first.
     #[must_use]
     pub fn tags_of(&self, secret: &str) -> Vec<SecretTag> {
@@ -273,3 +272,5 @@ impl Redactor {
 mod eval_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps_tests;

@@ -7,6 +7,10 @@ use super::spans::{Rank, Spans};
 
 /// Fewest digits of anything this file finds (a social security number).
 const DIGITS_MIN: usize = 9;
+/// Most digits of a card that hangs on a word by `_`: longer numbers there are counters of machines.
+const GLUED_MAX: usize = 16;
+/// Letters read of the word that a card hangs on.
+const WORD_MAX: usize = 32;
 
 /// Adds every card, IBAN and dashed social security number of a text.
 ///
@@ -79,7 +83,8 @@ fn card_from(text: &[u8], start: usize, limit: usize) -> Option<usize> {
         None => false,
         Some(b'-') => further.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_'),
         Some(b'.') => further.is_some_and(|b| b.is_ascii_digit()),
-        Some(b) => b.is_ascii_alphanumeric() || b == b'_',
+        Some(b'_') => !hangs_on_word(text, start),
+        Some(b) => b.is_ascii_alphanumeric(),
     };
     if continues {
         return None;
@@ -98,11 +103,15 @@ fn card_from(text: &[u8], start: usize, limit: usize) -> Option<usize> {
             if groups > 7 {
                 break;
             }
-            let ends = !text
-                .get(at)
-                .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-                && !matches!((text.get(at), text.get(at + 1)), (Some(b'.'), Some(d)) if d.is_ascii_digit());
+            let ends = match (text.get(at), text.get(at + 1)) {
+                (Some(b'.'), Some(further)) => !further.is_ascii_digit(),
+                (Some(b'_'), _) => count <= GLUED_MAX && word_follows(text, at + 1),
+                (Some(b), _) => !b.is_ascii_alphanumeric(),
+                (None, _) => true,
+            };
+            let fits = before != Some(b'_') || count <= GLUED_MAX;
             if ends
+                && fits
                 && count >= 13
                 && check::is_card(digits.get(..count)?)
                 && continues_not(text, at)
@@ -122,6 +131,30 @@ fn card_from(text: &[u8], start: usize, limit: usize) -> Option<usize> {
         }
     }
     best
+}
+
+/// Whether a number behind `_` has a word before it (`id_41…`): at least two letters and nothing drawn. Blocks of
+/// HDFS are numbered so, and one in fifty of their numbers looks like a card.
+fn hangs_on_word(text: &[u8], start: usize) -> bool {
+    let head = text.get(..start.saturating_sub(1)).unwrap_or_default();
+    let head = head.get(head.len().saturating_sub(WORD_MAX)..);
+    let mut words = head.unwrap_or_default().rsplit(|b| *b == b'_');
+    let word = words.next().unwrap_or_default();
+    let from = word.iter().rposition(|b| !b.is_ascii_alphanumeric());
+    let word = word.get(from.map_or(0, |at| at + 1)..).unwrap_or_default();
+    word.len() >= 2
+        && word.iter().all(u8::is_ascii_alphabetic)
+        && ![&b"blk"[..], b"block"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether a word of letters follows, as in `41…_old`.
+fn word_follows(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    let letters = rest.iter().take(WORD_MAX);
+    let letters = letters.take_while(|b| b.is_ascii_alphabetic()).count();
+    letters >= 2 && !rest.get(letters).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Whether no further group of digits or letters hangs on with a dash, as in a UUID.
@@ -165,13 +198,53 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
 /// room between them stand in many a log line.
 fn is_alone(text: &[u8], run: &Range<usize>) -> bool {
     let before = text
-        .get(run.start.saturating_sub(32)..run.start)
+        .get(run.start.saturating_sub(WORD_MAX)..run.start)
         .unwrap_or_default();
-    let before = before.to_ascii_lowercase();
-    run.len() == text.len()
-        || [&b"ssn"[..], b"social"]
-            .iter()
-            .any(|word| memchr::memmem::find(&before, word).is_some())
+    run.len() == text.len() || announces_ssn(before) || is_no_count(text, run)
+}
+
+/// Whether a run is one number in three parts whose first begins with a zero, between words: nobody counts so.
+fn is_no_count(text: &[u8], run: &Range<usize>) -> bool {
+    let number = text.get(run.clone()).unwrap_or_default().trim_ascii();
+    let is_word = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphabetic);
+    number.len() == 11
+        && number.first() == Some(&b'0')
+        && is_word(run.start.checked_sub(1).and_then(|at| text.get(at)))
+        && is_word(text.get(run.end))
+}
+
+/// `ssn` as a word (`userSSN`, `ssn_no`, `SSNs`, not `className`) or `social security`.
+fn announces_ssn(before: &[u8]) -> bool {
+    (0..before.len()).any(|at| {
+        let (head, rest) = before.split_at_checked(at).unwrap_or_default();
+        let begins = |word: &[u8]| {
+            rest.get(..word.len())
+                .is_some_and(|written| written.eq_ignore_ascii_case(word))
+        };
+        let is_new = match (head.last(), rest.first()) {
+            (Some(last), Some(first)) if last.is_ascii_alphabetic() => {
+                last.is_ascii_lowercase() && first.is_ascii_uppercase()
+            }
+            _ => true,
+        };
+        let is_over = match rest.get(2..) {
+            Some([_, b's' | b'S', next, ..]) => !next.is_ascii_alphabetic(),
+            Some([last, next, ..]) => {
+                !next.is_ascii_alphabetic()
+                    || last.is_ascii_lowercase() && next.is_ascii_uppercase()
+            }
+            _ => true,
+        };
+        is_new && is_over && begins(b"ssn")
+            || [
+                &b"social sec"[..],
+                b"social_sec",
+                b"social-sec",
+                b"socialsec",
+            ]
+            .into_iter()
+            .any(begins)
+    })
 }
 
 /// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or
@@ -245,6 +318,28 @@ mod tests {
     }
 
     #[test]
+    fn cards_are_found_where_they_hang_on_a_word() {
+        check("id_4111111111111111", &["4111111111111111"]);
+        check("key=card_no_4111111111111111.", &["4111111111111111"]);
+        check("4111111111111111_old", &["4111111111111111"]);
+        check("pan_4111-1111-1111-1111 x", &["4111-1111-1111-1111"]);
+        for text in [
+            // Not a word, but the tail of something drawn.
+            "a7_4111111111111111",
+            "4bf92f35_4111111111111111",
+            "_4111111111111111",
+            "x_4111111111111111",
+            "id_4111111111111111_7f3a",
+            "id_4111111111111111a",
+            // Blocks of a file system; numbers drawn by a counter are longer.
+            "blk_4111111111111111",
+            "id_4000000000000000006",
+        ] {
+            check(text, &[]);
+        }
+    }
+
+    #[test]
     fn other_long_numbers_are_no_cards() {
         for text in [
             "blk_-1608999687919862906",
@@ -285,7 +380,21 @@ mod tests {
         check("ssn 123-45-6789.", &["123-45-6789"]);
         check("078 05 1123", &["078 05 1123"]);
         check("SSN is 078 05 1123 here", &["078 05 1123"]);
+        check("ssn 123 45 6789", &["123 45 6789"]);
+        check("ssn 123 45 6789 found", &["123 45 6789"]);
+        check(
+            "the SSN of the patient was 123 45 6789 at birth",
+            &["123 45 6789"],
+        );
+        check("social_security_number=123 45 6789", &["123 45 6789"]);
+        check("userSSN: 123 45 6789, ok", &["123 45 6789"]);
+        check("abc 078 05 1123 abc", &["078 05 1123"]);
+        check("step 1 078 05 1123 of", &[]);
+        check("12:00 078 05 1123 of", &[]);
         check("GET 200 12 3456 ok", &[]);
+        check("\"GET /social HTTP/1.1\" 200 12 3456 \"-\"", &[]);
+        check("className 200 12 3456 1", &[]);
+        check("/assns 200 12 3456", &[]);
         check(
             "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
             &[],

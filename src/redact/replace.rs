@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::check;
+use super::counts::{Done, Finds};
 use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
+use super::pem;
 use super::rules;
 use super::shapes;
 use super::spans::{self, Span, Spans};
@@ -31,6 +33,8 @@ pub(super) struct Tally {
     pub(super) rules: Vec<(Cow<'static, str>, u64)>,
     /// What rules on trial would have replaced.
     pub(super) tried: Vec<(String, u64)>,
+    /// The same by field.
+    pub(super) finds: Finds,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
 }
@@ -38,12 +42,20 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts a find of a rule.
     pub(super) fn add(&mut self, rule: Cow<'static, str>) {
+        self.add_done(rule, Done::Tag);
+    }
+
+    /// Counts a find of a rule, and what was done with it.
+    pub(super) fn add_done(&mut self, rule: Cow<'static, str>, done: Done) {
         self.count += 1;
+        self.finds.add(rule.clone(), done, 1);
         self.add_rule(rule, 1);
     }
 
     /// Counts what a rule on trial would have replaced.
     pub(super) fn try_rule(&mut self, rule: &str) {
+        let id = Cow::Owned(rule.to_owned());
+        self.finds.add(id, Done::Count, 1);
         match self.tried.iter_mut().find(|(known, _)| known == rule) {
             Some((_, counted)) => *counted += 1,
             None => self.tried.push((rule.to_owned(), 1)),
@@ -61,6 +73,7 @@ impl Tally {
     pub(super) fn merge(&mut self, part: Tally) {
         self.count += part.count;
         self.failed_closed += part.failed_closed;
+        self.finds.merge(part.finds);
         for (rule, count) in part.rules {
             self.add_rule(rule, count);
         }
@@ -314,6 +327,9 @@ impl Redactor {
             out.extend_from_slice(self.key.digits(secret).as_bytes());
         }
         out.push(b']');
+        if rule == pem::PRIVATE_KEY && pem::is_open(secret) {
+            tally.finds.begins();
+        }
         tally.add(rule);
     }
 

@@ -20,20 +20,22 @@ pub(super) fn event<'a>(
     mut event: Event<'a>,
     known: &mut Known,
     own: Option<&Own>,
+    tally: &mut Tally,
 ) -> Event<'a> {
-    let mut tally = Tally::default();
     for at in 0..event.fields().len() {
         if own.is_some_and(|own| is_allowed(own, &event, at)) {
             continue;
         }
-        field(redactor, &mut event, at, known, &mut tally);
+        field(redactor, &mut event, at, known, tally);
+        if let Some((name, _)) = event.fields().get(at) {
+            tally.finds.place(name);
+        }
     }
     if tally.count == 0 {
         return event;
     }
-    propagate(redactor, &mut event, own, &mut tally);
-    note(&mut event, &tally);
-    redactor.count(&tally);
+    propagate(redactor, &mut event, own, tally);
+    note(&mut event, tally);
     event
 }
 
@@ -233,7 +235,7 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tall
     if secrets.is_empty() {
         return;
     }
-    let mut clean = |text: &str| {
+    let clean = |text: &str, tally: &mut Tally| {
         let clean = redactor.unlearned(text.as_bytes(), &secrets, tally)?;
         Some(lossless(clean))
     };
@@ -242,15 +244,16 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tall
             continue;
         }
         if let Value::Str(text) | Value::Num(text) = value
-            && let Some(clean) = clean(text)
+            && let Some(clean) = clean(text, tally)
         {
             *value = Value::Str(clean.into());
         }
         if let FieldName::Ext(name) = name
-            && let Some(clean) = clean(name)
+            && let Some(clean) = clean(name, tally)
         {
             *name = clean.into();
         }
+        tally.finds.place(name);
     }
 }
 

@@ -127,7 +127,9 @@ pub(super) fn pem(probe: &Probe<'_>, spans: &mut Spans) {
         return;
     };
     let before = head.get(..begin).unwrap_or_default();
-    let dashes = before.iter().rev().take_while(|b| **b == b'-').count();
+    // Five of its own: another key may end right before.
+    let dashes = before.iter().rev().take(5);
+    let dashes = dashes.take_while(|b| **b == b'-').count();
     if dashes < 2
         || head
             .get(begin..)

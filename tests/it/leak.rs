@@ -218,6 +218,7 @@ fn a_planted_secret_survives_nowhere() {
     for path in [
         "/api/v1/alerts?limit=100",
         "/metrics",
+        "/api/v1/redaction",
         "/api/v1/sources",
         "/api/v1/webhooks",
     ] {

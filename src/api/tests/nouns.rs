@@ -290,6 +290,26 @@ async fn status_names_what_there_is() {
 }
 
 #[tokio::test]
+async fn what_was_redacted_is_counted() {
+    let house = House::new();
+    let key = house.key(&[Scope::Search]);
+    let metrics = &house.metrics;
+    metrics.redactions.add(3);
+    let counts = &metrics.redactions_by_rule;
+    counts.add(["card", "edge", "message", "tag"], 1);
+    counts.add(["token", "edge", "ext.a", "mask"], 2);
+    let seen = house.get("/api/v1/redaction", &key).await.json();
+    assert_eq!(seen["redactions"], 3);
+    assert_eq!(
+        seen["data"],
+        json!([
+            {"rule": "token", "source": "edge", "field": "ext.a", "action": "mask", "count": 2},
+            {"rule": "card", "source": "edge", "field": "message", "action": "tag", "count": 1},
+        ])
+    );
+}
+
+#[tokio::test]
 async fn a_search_without_matches_is_an_empty_page() {
     let house = House::new();
     let key = house.key(&[Scope::Search]);
@@ -406,10 +426,18 @@ async fn every_list_has_the_same_shape() {
         "/api/v1/alerts/{}",
         alerts["data"][0]["id"].as_str().unwrap()
     );
-    for path in ["keys", "webhooks", "rules", "sources", "fields", "alerts"]
-        .map(|noun| format!("/api/v1/{noun}"))
-        .into_iter()
-        .chain(["history", "events", "deliveries"].map(|part| format!("{alert}/{part}")))
+    for path in [
+        "keys",
+        "webhooks",
+        "rules",
+        "sources",
+        "redaction",
+        "fields",
+        "alerts",
+    ]
+    .map(|noun| format!("/api/v1/{noun}"))
+    .into_iter()
+    .chain(["history", "events", "deliveries"].map(|part| format!("{alert}/{part}")))
     {
         let list = house.get(&path, &admin).await.json();
         assert!(list["data"].is_array(), "{path}");

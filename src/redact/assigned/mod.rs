@@ -3,6 +3,8 @@
 //! decides how much proof the value must bring.
 
 mod element;
+mod parameters;
+mod types;
 
 use std::ops::Range;
 
@@ -72,8 +74,15 @@ pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
             });
         }
         Class::Scheme if assigned.sign != Sign::Room => {
-            let place = values::behind_scheme(text, assigned.value);
-            take(text, place, Kind::Token, spans);
+            let place = values::behind_scheme(text, assigned.value.clone());
+            let has_scheme = place.start > assigned.value.start;
+            let is_taken = has_scheme
+                && parameters::secrets(text, place.start, |place| {
+                    take(text, place, Kind::Token, spans);
+                });
+            if !is_taken {
+                take(text, place, Kind::Token, spans);
+            }
         }
         Class::Secret(kind) | Class::Random(kind) => {
             let is_weak = matches!(class, Class::Random(_));
@@ -314,7 +323,7 @@ fn value_from(text: &[u8], start: usize, sign: Sign) -> (Range<usize>, bool) {
         if text.get(begin) == Some(&quote) && text.get(begin + 1) == Some(&quote) {
             begin += 2;
         }
-        if let Some(end) = quote_end(text, begin, quote, escapes) {
+        if let Some(end) = escaped_quote_end(text, begin, quote, escapes) {
             return (begin..end, true);
         }
         at = begin;
@@ -325,7 +334,7 @@ fn value_from(text: &[u8], start: usize, sign: Sign) -> (Range<usize>, bool) {
 }
 
 /// The closing quote that has as many backslashes before it as the opening one.
-fn quote_end(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize> {
+fn escaped_quote_end(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize> {
     let limit = text.len().min(begin + VALUE_MAX);
     let window = text.get(begin..limit)?;
     for offset in memchr::memchr_iter(quote, window) {
@@ -392,6 +401,7 @@ fn is_secret(value: &[u8], kind: Kind, is_weak: bool, sign: Sign, is_quoted: boo
             value.iter().filter(|b| b.is_ascii_digit()).count() >= 6
         }
         _ if value.len() < 4 => false,
+        _ if sign == Sign::Colon && !is_quoted && types::is_type(value) => false,
         // A sentence goes on behind `password: must be …`, and nothing is quoted in it.
         _ if sign == Sign::Colon && !is_quoted => {
             !value.iter().all(|b| b.is_ascii_lowercase()) && !is_word(value) || value.len() > 20

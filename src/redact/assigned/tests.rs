@@ -184,3 +184,32 @@ fn every_name_is_found_in_every_form() {
         missed.join("\n")
     );
 }
+
+#[test]
+fn types_and_machines_are_no_tokens() {
+    check("install python3-jwt:amd64 2.3.0-1");
+    check("status installed libauth-token:arm64 1.2");
+    check("token: mio::Token");
+    check("poll event { token: Token(1024), kind: Read }");
+    check("session: std::sync::Arc, next");
+    check("token: ⟨mio7f::Zq8fJ2kLm9pQ4rSt⟩");
+    check("jwt:⟨amd64Zq8f⟩");
+    check("password: ⟨amd64x⟩");
+}
+
+#[test]
+fn of_credentials_with_parameters_the_secret_ones_go() {
+    check(concat!(
+        r#"Authorization: Digest username="x", realm="api", nonce="⟨dcd98b7102dd2f0e⟩", uri="/a?b=1", "#,
+        r#"qop=auth, nc=00000001, cnonce="⟨0a4f113b⟩", response="⟨6629fae49393a05397450978507c4ef1⟩", opaque="⟨5ccc⟩" sent"#
+    ));
+    check(r#"-H 'authorization: digest username="x",response="⟨6629fae49393⟩"' https://host/"#);
+    check(r#"{"m":"Authorization: Digest username=\"x\", response=\"⟨6629fae49393⟩\""}"#);
+    check(
+        r#"Authorization: OAuth oauth_consumer_key="⟨xvz1evFS4wEE⟩", oauth_nonce="⟨kYjzVBB8⟩", oauth_version="1.0""#,
+    );
+    check("Authorization: Digest username=x, response=⟨6629fae49393⟩\nHost: h");
+    check(r#"Authorization: Digest username="x" response="⟨6629fae49393⟩" for user=bob"#);
+    check(r#"Authorization: Signature keyId="k1";signature="⟨6629fae49393⟩""#);
+    check("Authorization: Digest ⟨Zq8fJ2kLm9pQ4rSt⟩");
+}

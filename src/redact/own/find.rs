@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::Redactor;
+use super::super::counts::Done;
 use super::super::replace::Tally;
 use super::super::spans;
 use super::options::{Action, Mode};
@@ -57,7 +58,9 @@ impl Own {
             if is_ours || self.allows_field(&path) {
                 return true;
             }
-            match self.value(redactor, Some(&path), text.as_bytes(), tally) {
+            let outcome = self.value(redactor, Some(&path), text.as_bytes(), tally);
+            tally.finds.place(name);
+            match outcome {
                 Outcome::Kept => true,
                 Outcome::Replaced(clean) => {
                     let clean = String::from_utf8_lossy(&clean).into_owned();
@@ -191,7 +194,7 @@ fn apply(
 ) -> Outcome {
     if let Some(find) = found.iter().find(|find| matches!(find.how, How::Drop)) {
         if path.is_some() {
-            tally.add(Cow::Owned(find.id.to_owned()));
+            tally.add_done(Cow::Owned(find.id.to_owned()), Done::Drop);
             return Outcome::Dropped;
         }
         let mut out = Vec::new();
@@ -208,7 +211,7 @@ fn apply(
         let id = Cow::Owned(find.id.to_owned());
         match find.how {
             How::With(mask) => {
-                tally.add(id);
+                tally.add_done(id, Done::Mask);
                 out.extend_from_slice(&mask);
             }
             How::Tag | How::Drop => {

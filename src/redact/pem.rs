@@ -1,0 +1,324 @@
+//! Private keys over several lines: the marks they begin and end with, and, for events, which sources are inside of
+//! one. A key that a program prints line by line comes as one event per line, none of which says what it is, and
+//! between them may stand events of other programs under the same source.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::Redactor;
+use super::replace::Tally;
+use super::scan::lossless;
+use crate::model::{Event, Field, Timestamp, Value, text_of};
+
+/// The rule of lines inside a private key.
+pub(super) const PRIVATE_KEY: &str = "private-key";
+
+/// Bytes between `BEGIN` or `END` and the words they belong to.
+const LABEL_MAX: usize = 60;
+/// Sources that are inside of a key at a time; the one that began first is forgotten for another.
+const SOURCES_MAX: usize = 256;
+/// Events of a source without the end of its key after which it is forgotten.
+const EVENTS_MAX: u32 = 1_000;
+/// Seconds after the last line of a key after which it is forgotten.
+const QUIET_S_MAX: i64 = 60;
+/// Longest last line of a key: longer ones are told by their looks.
+const WORD_MAX: usize = 32;
+
+/// A key that has begun in a source and has not ended.
+#[derive(Debug)]
+struct Open {
+    /// The field its lines come in.
+    field: String,
+    /// When its last line was received.
+    last: Timestamp,
+    /// Whether there was one: short words go only behind a long line.
+    has_body: bool,
+    events: u32,
+}
+
+/// The sources that are inside of a key.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    is_any: AtomicBool,
+    open: Mutex<HashMap<String, Open>>,
+}
+
+impl Blocks {
+    /// Whether any source is: all that an event costs where none is.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::Acquire)
+    }
+
+    /// The field in which lines of the source's key come, and whether one came; counts the event.
+    fn field_of(&self, source: &str, now: Timestamp) -> Option<(String, bool)> {
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = all.get_mut(source)?;
+        open.events += 1;
+        let quiet = now.0.saturating_sub(open.last.0) / 1_000_000_000;
+        if open.events > EVENTS_MAX || quiet > QUIET_S_MAX {
+            all.remove(source);
+            self.is_any.store(!all.is_empty(), Ordering::Release);
+            return None;
+        }
+        Some((open.field.clone(), open.has_body))
+    }
+
+    /// A long line of the source's key came.
+    fn touch(&self, source: &str, now: Timestamp) {
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = all.get_mut(source) {
+            open.last = open.last.max(now);
+            open.has_body = true;
+        }
+    }
+
+    /// A key began in the source and goes on, or ended.
+    fn set(&self, source: &str, field: Option<&str>, now: Timestamp) {
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match field {
+            None => drop(all.remove(source)),
+            Some(field) => {
+                if all.len() >= SOURCES_MAX && !all.contains_key(source) {
+                    let oldest = all.iter().min_by_key(|(_, open)| open.last);
+                    if let Some(oldest) = oldest.map(|(source, _)| source.clone()) {
+                        all.remove(&oldest);
+                    }
+                }
+                let open = Open {
+                    field: field.to_owned(),
+                    last: now,
+                    has_body: false,
+                    events: 0,
+                };
+                all.insert(source.to_owned(), open);
+            }
+        }
+        self.is_any.store(!all.is_empty(), Ordering::Release);
+    }
+}
+
+/// Whether a key that was found has no end.
+pub(super) fn is_open(key: &[u8]) -> bool {
+    marks(key).last().is_some_and(|mark| mark.begins)
+}
+
+impl Redactor {
+    /// Replaces what of an event is a line of its source's key.
+    #[cold]
+    pub(super) fn line_of_block(&self, event: &mut Event<'_>, tally: &mut Tally) {
+        let now = event.received;
+        let source = event.get(Field::EventProvider).and_then(text_of);
+        let source = source.unwrap_or_default().to_owned();
+        let Some((field, has_body)) = self.blocks.field_of(&source, now) else {
+            return;
+        };
+        for (name, value) in event.fields_mut() {
+            let Value::Str(text) = &*value else { continue };
+            if name.public() != field {
+                continue;
+            }
+            let end = marks(text.as_bytes()).find(|mark| !mark.begins);
+            let is_long = is_key_like(text.as_bytes());
+            if end.is_none() && !is_long && !is_short_line(text.as_bytes(), has_body) {
+                continue;
+            }
+            let ends = end.as_ref().map_or(text.len(), |mark| mark.place.end);
+            let (key, rest) = text.as_bytes().split_at_checked(ends).unwrap_or_default();
+            let mut out = Vec::new();
+            self.tag(PRIVATE_KEY, key, &mut out, tally);
+            out.extend_from_slice(rest);
+            *value = Value::Str(lossless(out).into());
+            tally.finds.place(name);
+            match end {
+                Some(_) => self.blocks.set(&source, None, now),
+                None if is_long => self.blocks.touch(&source, now),
+                None => {}
+            }
+            return;
+        }
+    }
+
+    /// Remembers that a key has begun in a field of an event and does not end in it.
+    #[cold]
+    pub(super) fn block_begins(&self, event: &Event<'_>, field: &str) {
+        let source = event.get(Field::EventProvider).and_then(text_of);
+        let source = source.unwrap_or_default();
+        self.blocks.set(source, Some(field), event.received);
+    }
+}
+
+/// Whether a text is a header of an old key, or, behind a long line, one word of base64: its last line.
+fn is_short_line(text: &[u8], has_body: bool) -> bool {
+    const HEADERS: &[&[u8]] = &[
+        b"Proc-Type:",
+        b"DEK-Info:",
+        b"Comment:",
+        b"Version:",
+        b"Hash:",
+    ];
+    let word = text.trim_ascii();
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
+    has_body && (1..WORD_MAX).contains(&word.len()) && word.iter().all(is_base64)
+        || HEADERS.iter().any(|header| word.starts_with(header))
+}
+
+/// The first or the last line of a private key.
+pub(super) struct Mark {
+    pub(super) begins: bool,
+    pub(super) place: Range<usize>,
+}
+
+/// Every `-----BEGIN … PRIVATE KEY` and `END … PRIVATE KEY` of a text, in order.
+pub(super) fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
+    memchr::memmem::find_iter(text, b"PRIVATE KEY").filter_map(|at| {
+        let from = at.saturating_sub(LABEL_MAX);
+        let head = text.get(from..at)?;
+        let begin = memchr::memmem::rfind(head, b"BEGIN");
+        let end = memchr::memmem::rfind(head, b"END");
+        let begins = begin > end;
+        let label = begin.max(end)?;
+        let before = head.get(..label)?.trim_ascii_end();
+        if begins && !before.ends_with(b"--") {
+            return None;
+        }
+        let behind = text.get(at + 11..)?;
+        let block = if behind.starts_with(b" BLOCK") { 6 } else { 0 };
+        let dashes = behind.get(block..)?.iter().take(5);
+        let dashes = dashes.take_while(|b| **b == b'-').count();
+        Some(Mark {
+            begins,
+            place: from + label..at + 11 + block + dashes,
+        })
+    })
+}
+
+/// Whether a line may be one of a key: its last word is base64 and long.
+pub(super) fn is_key_like(line: &[u8]) -> bool {
+    let mut words = line.rsplit(|b| b.is_ascii_whitespace() || *b == b'"');
+    let last = words.find(|word| !word.is_empty()).unwrap_or_default();
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-\\".contains(b);
+    last.len() >= 32 && last.iter().all(is_base64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::short;
+    use super::super::{Options, TagKey};
+    use super::*;
+
+    const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    const BEGIN: &str = "-----BEGIN RSA PRIVATE KEY-----";
+    const END: &str = "-----END RSA PRIVATE KEY-----";
+    const S: i64 = 1_000_000_000;
+
+    fn redactor() -> Redactor {
+        Redactor::new(Options::default(), TagKey::from_bytes(&[7; 32]))
+    }
+
+    fn log(redactor: &Redactor, at: i64, source: &str, name: &str, text: &str) -> String {
+        let mut event = Event::new(Timestamp(at * S), Timestamp(at * S));
+        event.push_str(Field::EventProvider, source);
+        match Field::from_name(name) {
+            Some(field) => event.push_str(field, text),
+            None => event.push_ext(name, Value::Str(text.into())),
+        }
+        let clean = redactor.redact(event);
+        short(text_of(&clean.fields()[1].1).unwrap())
+    }
+
+    #[test]
+    fn the_lines_of_a_key_go_until_its_end() {
+        let redactor = redactor();
+        let say = |text: &str| log(&redactor, 1, "app", "message", text);
+        assert_eq!(say(BODY), BODY);
+        assert_eq!(say(&format!("key {BEGIN}")), "key [private-key]");
+        assert_eq!(say("started"), "started");
+        assert!(redactor.blocks.is_any());
+        for line in [
+            "Proc-Type: 4,ENCRYPTED",
+            BODY,
+            &format!("12:00 app {BODY}"),
+            "Aw==",
+        ] {
+            assert_eq!(say(line), "[private-key]", "{line}");
+        }
+        // Others log under the same source.
+        assert_eq!(say("not ready"), "not ready");
+        assert_eq!(
+            say("GET /v1/orders 200 in 12 ms"),
+            "GET /v1/orders 200 in 12 ms"
+        );
+        assert_eq!(
+            say(&format!("{END} next password=x1y2")),
+            "[private-key] next password=[password]"
+        );
+        assert!(!redactor.blocks.is_any());
+        assert_eq!(say("Aw=="), "Aw==");
+    }
+
+    #[test]
+    fn sources_and_fields_have_keys_of_their_own() {
+        let redactor = redactor();
+        log(&redactor, 1, "app", "line", BEGIN);
+        assert_eq!(log(&redactor, 1, "web", "line", BODY), BODY);
+        assert_eq!(log(&redactor, 1, "app", "message", BODY), BODY);
+        assert_eq!(log(&redactor, 1, "app", "line", BODY), "[private-key]");
+    }
+
+    #[test]
+    fn a_key_that_is_whole_opens_nothing() {
+        let redactor = redactor();
+        let whole = format!("{BEGIN}\n{BODY}\n{END}");
+        assert_eq!(log(&redactor, 1, "app", "message", &whole), "[private-key]");
+        assert!(!redactor.blocks.is_any());
+        assert_eq!(
+            log(
+                &redactor,
+                1,
+                "app",
+                "message",
+                &format!("{BEGIN}{END}{BEGIN}")
+            ),
+            "[private-key][private-key]"
+        );
+        assert!(redactor.blocks.is_any());
+    }
+
+    #[test]
+    fn a_key_without_an_end_is_forgotten() {
+        let redactor = redactor();
+        log(&redactor, 1, "app", "message", BEGIN);
+        assert_eq!(log(&redactor, 50, "app", "message", BODY), "[private-key]");
+        assert_eq!(log(&redactor, 100, "app", "message", BODY), "[private-key]");
+        assert_eq!(log(&redactor, 161, "app", "message", BODY), BODY);
+        assert!(!redactor.blocks.is_any());
+        log(&redactor, 200, "app", "message", BEGIN);
+        for _ in 0..EVENTS_MAX {
+            log(&redactor, 200, "app", "message", "words of a log");
+        }
+        assert_eq!(log(&redactor, 200, "app", "message", BODY), BODY);
+    }
+
+    #[test]
+    fn only_so_many_sources_are_remembered() {
+        let redactor = redactor();
+        for at in 0..=SOURCES_MAX {
+            log(
+                &redactor,
+                i64::try_from(at).unwrap(),
+                &format!("app{at}"),
+                "message",
+                BEGIN,
+            );
+        }
+        assert_eq!(redactor.blocks.open.lock().unwrap().len(), SOURCES_MAX);
+        assert_eq!(log(&redactor, 300, "app0", "message", BODY), BODY);
+        assert_eq!(
+            log(&redactor, 300, "app256", "message", BODY),
+            "[private-key]"
+        );
+    }
+}
