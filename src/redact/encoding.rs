@@ -71,7 +71,22 @@ impl<'t> Back<'t> {
 
 /// Whether a byte may stand in base64, standard or URL-safe.
 pub(super) fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "worked out by the compiler, which checks the bounds"
+    )]
+    // A table: asked of every byte of most values.
+    const IS: [bool; 256] = {
+        let mut is = [false; 256];
+        let mut byte = 0u8;
+        while byte < 128 {
+            is[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+            byte += 1;
+        }
+        is
+    };
+    IS.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 fn sextet(byte: u8) -> Option<u32> {

@@ -44,111 +44,88 @@ pub(super) struct Probe<'t> {
 
 /// Bytes behind a keyword that a regex may look at.
 const REACH: usize = 4096;
+/// Shortest text that is looked at for more than keywords: `%` and what it encodes.
+const ENCODED_MIN: usize = 8;
 /// Encodings undone one after the other.
 const LAYERS: usize = 3;
 /// Shortest base64 or hex text that is decoded.
 const BASE64_MIN: usize = decoded::RUN_MIN;
 
-/// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes, and one for each of the bytes
-/// themselves, asked second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not;
-/// few places of a clean text pass.
+/// Which bytes may begin a keyword: one bit for each hash of three bytes without case, and one for each of four, asked
+/// second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not; few places of
+/// a clean text pass.
 struct Gate {
-    classes: Box<Bits>,
-    bytes: Box<Bits>,
+    three: Box<Bits>,
+    four: Box<Bits>,
 }
 
 type Bits = [u64; 1024];
 
 impl Gate {
-    /// Classes of bytes, 5 bits each; letters without case. 0 is also what stands behind the end.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "worked out by the compiler, which checks the bounds"
-    )]
-    const CLASSES: [u32; 256] = {
-        let mut classes = [0; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            classes[byte] = match byte as u8 {
-                letter @ b'a'..=b'z' => (letter - b'a') as u32 + 1,
-                letter @ b'A'..=b'Z' => (letter - b'A') as u32 + 1,
-                b'0'..=b'9' => 27,
-                b'_' | b'-' => 28,
-                b':' | b'/' => 29,
-                b'=' | b'.' | b'+' => 30,
-                _ => 31,
-            };
-            byte += 1;
-        }
-        classes
-    };
-
     fn new(keywords: &[&str]) -> Self {
         let mut gate = Self {
-            classes: Box::new([0; 1024]),
-            bytes: Box::new([0; 1024]),
+            three: Box::new([0; 1024]),
+            four: Box::new([0; 1024]),
         };
         for keyword in keywords {
-            let head = Self::head(keyword.as_bytes(), keyword.len().min(4));
-            Self::set(&mut gate.bytes, head);
-            let begin = keyword.bytes().take(4).map(Self::class).fold(0, Self::step);
+            let head = Self::head(keyword.as_bytes());
+            Self::set(&mut gate.three, Self::three(head));
             // Anything may follow a keyword of three bytes.
-            let classes = if keyword.len() < 4 { 0..32 } else { 0..1 };
-            for class in classes {
-                let row = if keyword.len() < 4 {
-                    Self::step(begin, class)
-                } else {
-                    begin
-                };
-                Self::set(&mut gate.classes, row);
+            let last = if keyword.len() == 3 { 0..=255 } else { 0..=0 };
+            for last in last {
+                Self::set(&mut gate.four, Self::four(head | last << 24));
             }
         }
         gate
     }
 
-    fn class(byte: u8) -> u32 {
-        Self::CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+    /// Four bytes without case: the bit that tells a letter's case is set in all. Few others fall together by it.
+    fn fold(bytes: [u8; 4]) -> u32 {
+        u32::from_le_bytes(bytes) | 0x2020_2020
     }
 
-    /// The row of the last four classes, from that of the four before.
-    fn step(row: u32, class: u32) -> u32 {
-        (row << 5 | class) & 0xf_ffff
-    }
-
-    /// The first bytes of a keyword or of what stands there, without case; 0 for those behind `length`.
-    fn head(text: &[u8], length: usize) -> u32 {
+    /// The first four bytes; behind the end stands a space.
+    fn head(text: &[u8]) -> u32 {
         let mut head = [0; 4];
-        for (to, byte) in head.iter_mut().zip(text).take(length) {
-            *to = byte.to_ascii_lowercase();
+        for (to, byte) in head.iter_mut().zip(text) {
+            *to = *byte;
         }
-        u32::from_le_bytes(head)
+        Self::fold(head)
     }
 
-    fn place(row: u32) -> (usize, u64) {
-        let hash = row.wrapping_mul(0x9e37_79b1) >> 16;
-        (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    /// The hash of the first three bytes: the multiplier's zeros put the fourth out.
+    fn three(head: u32) -> u32 {
+        head.wrapping_mul(0x3779_b100)
     }
 
-    fn set(bits: &mut Bits, row: u32) {
-        let (word, bit) = Self::place(row);
+    fn four(head: u32) -> u32 {
+        head.wrapping_mul(0x9e37_79b1)
+    }
+
+    fn set(bits: &mut Bits, hash: u32) {
+        let (word, bit) = Self::place(hash);
         if let Some(word) = bits.get_mut(word) {
             *word |= bit;
         }
     }
 
-    fn holds(bits: &Bits, row: u32) -> bool {
-        let (word, bit) = Self::place(row);
+    fn place(hash: u32) -> (usize, u64) {
+        let row = usize::try_from(hash >> 22).unwrap_or(0);
+        (row, 1 << ((hash >> 16) & 63))
+    }
+
+    fn holds(bits: &Bits, hash: u32) -> bool {
+        let (word, bit) = Self::place(hash);
         bits.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn opens(&self, row: u32) -> bool {
-        Self::holds(&self.classes, row)
+    fn opens(&self, head: u32) -> bool {
+        Self::holds(&self.three, Self::three(head))
     }
 
-    /// Asked where the classes fit: of a keyword of three bytes the fourth is anything.
-    fn fits(&self, text: &[u8]) -> bool {
-        Self::holds(&self.bytes, Self::head(text, 4))
-            || Self::holds(&self.bytes, Self::head(text, 3))
+    /// Asked where the first three bytes fit.
+    fn fits(&self, head: u32) -> bool {
+        Self::holds(&self.four, Self::four(head))
     }
 }
 
@@ -212,6 +189,17 @@ impl Engine {
         &self.keys
     }
 
+    /// Whether a text is so short that it could only hold what begins with a keyword, and holds none. Asking costs less
+    /// than remembering what was asked. A document is looked at by its names.
+    pub(super) fn is_dull(&self, text: &[u8]) -> bool {
+        let is_document = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+        text.len() < ENCODED_MIN
+            && !is_document
+            && !text
+                .windows(3)
+                .any(|bytes| self.gate.opens(Gate::head(bytes)))
+    }
+
     /// Every secret in a text, in order; `None` where there are too many to replace one by one.
     pub(super) fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
         let mut spans = Spans::new(self.spans_max);
@@ -222,7 +210,7 @@ impl Engine {
     fn search(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
         self.keywords(text, place, spans);
         numbers::find(text, spans);
-        if layer < LAYERS && text.len() >= 8 {
+        if layer < LAYERS && text.len() >= ENCODED_MIN {
             if memchr::memchr(b'%', text).is_some() {
                 self.percent(text, place, layer, spans);
             }
@@ -233,14 +221,19 @@ impl Engine {
     }
 
     fn keywords(&self, text: &[u8], place: Place, spans: &mut Spans) {
-        let mut row = 0;
-        // One step behind the end: a keyword of three bytes may stand there.
-        let classes = text.iter().map(|byte| Gate::class(*byte));
-        for (at, class) in classes.chain(std::iter::once(0)).enumerate() {
-            row = Gate::step(row, class);
-            if self.gate.opens(row) && at >= 3 {
-                self.keywords_from(text, at - 3, place, spans);
+        for (at, bytes) in text.array_windows().enumerate() {
+            let head = Gate::fold(*bytes);
+            if self.gate.opens(head) && self.gate.fits(head) {
+                self.keywords_from(text, at, place, spans);
             }
+        }
+        // A keyword of three bytes may stand at the end.
+        if let Some(at) = text.len().checked_sub(3)
+            && self
+                .gate
+                .opens(Gate::head(text.get(at..).unwrap_or_default()))
+        {
+            self.keywords_from(text, at, place, spans);
         }
     }
 
@@ -248,9 +241,6 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn keywords_from(&self, text: &[u8], start: usize, place: Place, spans: &mut Spans) {
-        if !self.gate.fits(text.get(start..).unwrap_or_default()) {
-            return;
-        }
         let mut state = self.start;
         for (at, byte) in text.iter().enumerate().skip(start) {
             state = self.automaton.next_state(Anchored::Yes, state, *byte);

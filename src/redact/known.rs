@@ -3,32 +3,48 @@
 
 use std::hash::BuildHasher;
 
-/// Values remembered; a new one takes the place of another.
-const VALUES: usize = 4096;
+/// Short values remembered; a new one takes the place of another.
+const SHORT: usize = 1024;
+/// Long values remembered.
+const LONG: usize = 256;
+/// Bytes of a short value: with its length it fills a line of the processor's cache, and is compared by one look.
+const SHORT_BYTES: usize = 63;
 /// Longest value remembered.
 const BYTES_MAX: usize = 256;
+/// Marks of values that came once.
+const MARKS: usize = 4096;
 
 /// What was clean before, remembered from body to body. Used by one thread at a time.
 #[derive(Debug)]
 pub struct Known {
-    values: Vec<String>,
+    short: Vec<Short>,
+    long: Vec<Vec<u8>>,
     /// Marks of values that came once: ids, which never come again, take nobody's place.
     seen: Vec<u32>,
     seed: foldhash::fast::RandomState,
 }
 
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Short {
+    length: u8,
+    bytes: [u8; SHORT_BYTES],
+}
+
 /// Where a value is remembered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    at: usize,
-    mark: u32,
-}
+pub(super) struct Slot(usize);
 
 impl Default for Known {
     fn default() -> Self {
+        let empty = Short {
+            length: 0,
+            bytes: [0; SHORT_BYTES],
+        };
         Self {
-            values: vec![String::new(); VALUES],
-            seen: vec![0; VALUES],
+            short: vec![empty; SHORT],
+            long: vec![Vec::new(); LONG],
+            seen: vec![0; MARKS],
             seed: foldhash::fast::RandomState::default(),
         }
     }
@@ -37,24 +53,38 @@ impl Default for Known {
 impl Known {
     /// `None` where the value is known to be clean, byte for byte; else where to note it once it was searched.
     pub(super) fn look(&self, value: &str) -> Option<Slot> {
-        let hash = self.seed.hash_one(value);
-        let at = usize::try_from(hash).map_or(0, |hash| hash % VALUES);
-        let is_known = !value.is_empty() && self.values.get(at).is_some_and(|known| known == value);
-        let mark = u32::try_from(hash >> 32).unwrap_or(0);
-        (!is_known).then_some(Slot { at, mark })
+        let hash = usize::try_from(self.seed.hash_one(value)).unwrap_or(0);
+        let known = if value.len() <= SHORT_BYTES {
+            let short = self.short.get(hash % SHORT);
+            short.and_then(|short| short.bytes.get(..usize::from(short.length)))
+        } else {
+            self.long.get(hash % LONG).map(Vec::as_slice)
+        };
+        let is_known = !value.is_empty() && known == Some(value.as_bytes());
+        (!is_known).then_some(Slot(hash))
     }
 
     /// Remembers a value that holds no secret, the second time it comes.
-    pub(super) fn note(&mut self, slot: Slot, value: &str) {
-        let (Some(known), Some(seen)) = (self.values.get_mut(slot.at), self.seen.get_mut(slot.at))
-        else {
+    pub(super) fn note(&mut self, Slot(hash): Slot, value: &str) {
+        let Some(seen) = self.seen.get_mut(hash % MARKS) else {
             return;
         };
-        if *seen == slot.mark && value.len() <= BYTES_MAX {
-            known.clear();
-            known.push_str(value);
+        let mark = u32::try_from(hash >> 32).unwrap_or(0);
+        let came_before = std::mem::replace(seen, mark) == mark;
+        if !came_before || value.len() > BYTES_MAX {
+            return;
         }
-        *seen = slot.mark;
+        if let Some(long) = self.long.get_mut(hash % LONG)
+            && value.len() > SHORT_BYTES
+        {
+            long.clear();
+            long.extend_from_slice(value.as_bytes());
+        } else if let Some(short) = self.short.get_mut(hash % SHORT)
+            && let Some(bytes) = short.bytes.get_mut(..value.len())
+        {
+            bytes.copy_from_slice(value.as_bytes());
+            short.length = u8::try_from(value.len()).unwrap_or(0);
+        }
     }
 }
 
@@ -69,13 +99,17 @@ mod tests {
             let slot = known.look(value).unwrap();
             known.note(slot, value);
         };
-        note(&mut known, "value-1");
-        assert!(known.look("value-1").is_some());
-        note(&mut known, "value-1");
-        assert!(known.look("value-1").is_none());
+        let agent = "Mozilla/5.0 ".repeat(10);
+        for value in ["value-1", &agent] {
+            note(&mut known, value);
+            assert!(known.look(value).is_some());
+            note(&mut known, value);
+            assert!(known.look(value).is_none());
+        }
         assert!(known.look("value-2").is_some() && known.look("").is_some());
+        assert!(known.look("value-").is_some() && known.look(agent.trim_end()).is_some());
         // What comes once takes nobody's place.
-        for at in 0..100_000 {
+        for at in 0..30_000 {
             note(&mut known, &format!("once-{at}"));
         }
         assert!(known.look("value-1").is_none());

@@ -99,6 +99,9 @@ fn field<'a>(
         {
             redactor.whole(Kind::Session, text.as_bytes(), tally)
         }
+        Value::Str(text) if class == Class::Pass && redactor.engine.is_dull(text.as_bytes()) => {
+            None
+        }
         Value::Str(text) if class == Class::Pass && place == Place::Text => {
             known.look(text).and_then(|slot| {
                 let clean = redactor.clean(text.as_bytes(), place, 0, tally);
