@@ -108,9 +108,9 @@ fn recall_on_the_collected_secrets() {
     }
     for (kind, least) in [
         ("prefixed", 0.90),
-        ("jwt", 0.94),
+        ("jwt", 0.95),
         ("pem", 0.97),
-        ("url", 0.80),
+        ("url", 0.95),
         ("contextual", 0.65),
     ] {
         let (hits, all) = found[&(kind.to_owned(), "text")];

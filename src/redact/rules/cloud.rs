@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     row("azure-client-secret", &["0q~", "1q~", "2q~", "3q~", "4q~", "5q~", "6q~", "7q~", "8q~", "9q~"], Find::Around(3, r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"), &["secret abc8Q~<w34>", "_V28Q~<w34>"]),
     row("azure-key", &["azdo", "jqqj99", "acrgw", "aaacax"], Find::Around(84, r"[A-Za-z0-9]{44,80}(?:AZDO|AAAC|AACA|ACOG|JQQJ99|ACRGw)[A-Za-z0-9]{2,12}"), &["pat <A76>AZDOabc1"]),
     head("azure-function-key", &["?code=", "&code="], r"[?&]code=([A-Za-z0-9_/%-]{40,}={0,2})", &["https://f.azurewebsites.net/api/x?code=<w54>=="]),
-    head("azure-appconfig", &["endpoint=https://"], r"(?i)Endpoint=https://[a-z0-9-]{1,64}\.azconfig\.io;Id=[^;\s]{1,64};Secret=([A-Za-z0-9+/=]{36,64})", &["Endpoint=https://foo.azconfig.io;Id=ab-s0:x;Secret=<b44>"]),
+    row("azure-appconfig", &[".azconfig.io;id="], Find::Around(82, r"(?i)(?:Endpoint=)?https://[a-z0-9-]{1,64}\.azconfig\.io;Id=[^;\s]{1,64};Secret=[A-Za-z0-9+/=]{36,64}"), &["Endpoint=https://foo.azconfig.io;Id=ab-s0:x;Secret=<b44>", "https://foo.azconfig.io;Id=ab-s0:x;Secret=<b44>"]).not(&["https://foo.azconfig.io/kv?api-version=1.0"]),
     head("digitalocean", &["doo_v1_", "dop_v1_", "dor_v1_"], r"do[opr]_v1_[a-f0-9]{40,}", &["dop_v1_<h64>", "doo_v1_<h64>"]),
     head("alibaba-key-id", &["ltai"], r"LTAI[A-Za-z0-9]{12,20}", &["LTAI5t<A18>"]).word().checked(check::mixed),
     head("tencent-secret-id", &["akid"], r"AKID[A-Za-z0-9]{32}", &["AKID<A32>"]).word(),
@@ -45,6 +45,8 @@ pub(super) const RULES: &[Rule] = &[
     head("vault-legacy", &[" s.", "\"s.", "'s.", "=s.", ":s.", "b.aaaaaq"], r#"(?:[\s"'=:](s\.[A-Za-z0-9]{24})(?:[^A-Za-z0-9]|$)|b\.AAAAAQ[A-Za-z0-9_-]{80,})"#, &["token s.<A24>", "b.AAAAAQ<w100>"]).checked(is_legacy_vault).not(&["hosts.abcdefghijklmnopqrstuvwx", "at s.internal"]),
     row("terraform", &[".atlasv1.", "atlasv1-"], Find::Around(20, r"[A-Za-z0-9.]{4,18}[.-]?atlasv1[.-][A-Za-z0-9_=-]{50,}"), &["<A14>.atlasv1.<w67>"]),
     head("kubernetes-openshift", &["sha256~"], r"sha256~[A-Za-z0-9_-]{43}", &["Bearer sha256~<w43>"]),
+    // The name of a project is drawn at random, and is all that a public key is good for.
+    row("supabase-project", &[".supabase.co"], Find::Around(32, r"//([a-z0-9]{16,24})\.supabase\.co"), &["SUPABASE_URL=https://<a20>.supabase.co"]).not(&["https://status.supabase.co/", "https://supabase.com/docs"]),
     head("supabase", &["sbp_", "sb_secret_"], r"(?:sbp_[A-Za-z0-9_]{40,}|sb_secret_[A-Za-z0-9_-]{20,})", &["sbp_<h40>", "sb_secret_<w31>"]),
     head("planetscale", &["pscale_"], r"pscale_(?:tkn|oauth|pw|app)_[A-Za-z0-9=._-]{32,}", &["pscale_tkn_<w43>", "pscale_pw_<w43>"]),
     head("neon", &["napi_"], r"napi_[a-z0-9]{60,}", &["napi_<a64>"]),

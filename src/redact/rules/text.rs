@@ -20,6 +20,8 @@ pub(super) const RULES: &[Rule] = &[
         r#"{"kty":"EC","crv":"P-256","d":"<w43>"}"#,
         r#"{ "kty": "oct", "k": "<w22>" }"#,
     ]).not(&[r#"{"kty":"RSA","n":"0vx7agoebGcQSuu","e":"AQAB"}"#]),
+    // The first line of a symmetric key in lines: the type tells that the rest is a secret, and where it stood.
+    head("jwk-type", &["\"kty\""], r#""kty"\s{0,2}:\s{0,2}"(oct)"\s{0,2},?\s{0,2}\z"#, &[r#""kty": "oct","#]).not(&[r#"{"kty":"oct","use":"sig"}"#]),
     head("jwk-part", &["\"d\":", "\"d\" :", "\"k\":", "\"k\" :"], r#""[dk]"\s{0,2}:\s{0,2}"([A-Za-z0-9_-]{22,4000})""#, &["\"d\": \"<w43>\""])
         .rank(Rank::Shape)
         .checked(check::is_random)
