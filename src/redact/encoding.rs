@@ -16,7 +16,7 @@ pub(super) fn percent(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The byte at `at` and how many bytes write it: three where it is percent-encoded.
-fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
+pub(super) fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     let byte = *text.get(at)?;
     if byte == b'%'
         && let (Some(high), Some(low)) = (hex(text.get(at + 1)), hex(text.get(at + 2)))

@@ -44,10 +44,6 @@ pub(super) struct Probe<'t> {
 
 /// Bytes behind a keyword that a regex may look at.
 const REACH: usize = 4096;
-/// Encodings undone one after the other.
-const LAYERS: usize = 3;
-/// Shortest base64 or hex text that is decoded.
-const BASE64_MIN: usize = decoded::RUN_MIN;
 
 /// Which four bytes may begin a keyword: one bit for each hash of four classes of bytes, and one for each of the bytes
 /// themselves, asked second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not;
@@ -222,11 +218,11 @@ impl Engine {
     fn search(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
         self.keywords(text, place, spans);
         numbers::find(text, spans);
-        if layer < LAYERS && text.len() >= 8 {
+        if layer < decoded::LAYERS && text.len() >= 8 {
             if memchr::memchr(b'%', text).is_some() {
                 self.percent(text, place, layer, spans);
             }
-            if text.len() >= BASE64_MIN {
+            if text.len() >= decoded::RUN_MIN {
                 self.base64(text, layer, spans);
             }
         }
@@ -381,34 +377,13 @@ impl Engine {
     /// Decodes long runs of base64 or hex; one that holds a secret goes whole, under the tag of the first
     /// secret in it.
     fn base64(&self, text: &[u8], layer: usize, spans: &mut Spans) {
-        let mut at = BASE64_MIN - 1;
-        while let Some(byte) = text.get(at) {
-            if !encoding::is_base64(*byte) {
-                at += BASE64_MIN;
-                continue;
-            }
-            let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
-            let before = head
-                .iter()
-                .rev()
-                .take_while(|b| encoding::is_base64(**b))
-                .count();
-            let behind = tail.iter().take_while(|b| encoding::is_base64(**b)).count();
-            let run = at - before..at + behind;
-            at = run.end + BASE64_MIN;
-            if run.len() >= BASE64_MIN {
-                self.base64_run(text, run, layer, spans);
-            }
+        for run in decoded::runs(text) {
+            self.base64_run(text, run, layer, spans);
         }
     }
 
     fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
-        let encoded = text.get(run.clone()).unwrap_or_default();
-        let readable = decoded::starts(encoded).filter_map(|start| {
-            let plain = decoded::plain(encoded.get(start..)?)?;
-            Some((start, plain))
-        });
-        for (start, plain) in readable.take(decoded::READABLE_MAX) {
+        for (place, plain) in decoded::texts(text, &run) {
             let mut inner = Spans::new(self.spans_max);
             self.search(&plain, Place::Text, layer + 1, &mut inner);
             if inner.overflowed() {
@@ -423,12 +398,9 @@ impl Engine {
             let secret = first
                 .decoded
                 .or_else(|| plain.get(first.secret).map(<[u8]>::to_vec));
-            let padding = text.get(run.end..).map_or(0, |rest| {
-                rest.iter().take(2).take_while(|b| **b == b'=').count()
-            });
             return spans.push_span(Span {
-                place: run.start + start..run.end + padding,
-                secret: run.start + start..run.end,
+                secret: place.start..run.end,
+                place,
                 decoded: secret,
                 rule: first.rule,
                 rank: Rank::Known,

@@ -130,34 +130,45 @@ impl Spans {
 pub(super) fn outside(found: Vec<Span>, tags: &[Range<usize>], text: &[u8]) -> Vec<Span> {
     let mut left = Vec::with_capacity(found.len());
     for span in found {
-        let touching = tags
-            .iter()
-            .filter(|tag| span.place.start < tag.end && tag.start < span.place.end);
-        let mut start = span.place.start;
-        let mut pieces = Vec::new();
-        for tag in touching {
-            pieces.push(start..tag.start.max(start));
-            start = tag.end;
+        match pieces(&span.place, tags, text) {
+            None => left.push(span),
+            Some(pieces) => left.extend(pieces.map(|piece| Span {
+                place: piece.clone(),
+                secret: piece,
+                decoded: None,
+                ..span
+            })),
         }
-        if pieces.is_empty() {
-            left.push(span);
-            continue;
-        }
-        pieces.push(start..span.place.end.max(start));
-        let says = |piece: &Range<usize>| {
-            let bytes = text.get(piece.clone()).unwrap_or_default();
-            bytes
-                .iter()
-                .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
-        };
-        left.extend(pieces.into_iter().filter(says).map(|piece| Span {
-            place: piece.clone(),
-            secret: piece,
-            decoded: None,
-            ..span
-        }));
     }
     left
+}
+
+/// What of a place lies outside of these tags and says something; `None` where it touches none.
+pub(super) fn pieces<'t>(
+    place: &Range<usize>,
+    tags: &[Range<usize>],
+    text: &'t [u8],
+) -> Option<impl Iterator<Item = Range<usize>> + 't> {
+    let touching = tags
+        .iter()
+        .filter(|tag| place.start < tag.end && tag.start < place.end);
+    let mut start = place.start;
+    let mut pieces = Vec::new();
+    for tag in touching {
+        pieces.push(start..tag.start.max(start));
+        start = tag.end;
+    }
+    if pieces.is_empty() {
+        return None;
+    }
+    pieces.push(start..place.end.max(start));
+    let says = |piece: &Range<usize>| {
+        let bytes = text.get(piece.clone()).unwrap_or_default();
+        bytes
+            .iter()
+            .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+    };
+    Some(pieces.into_iter().filter(says))
 }
 
 /// A place that halves no character.

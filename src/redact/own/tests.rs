@@ -122,15 +122,118 @@ fn own_rules_know_the_paths_of_json_lines() {
 }
 
 #[test]
+fn own_rules_see_through_encodings() {
+    let redactor = redactor(&format!("{RULES}\n[personal]\nemail = \"mask\""));
+    let check = |given: &str, expected: &str| {
+        let clean = line(&redactor, given);
+        assert_eq!(clean, expected, "{given}");
+        assert_eq!(line(&redactor, &clean), clean, "{given}");
+    };
+    check("u?a=acme%5Fab12cd34ef&b=1", "u?a=[acme-token]&b=1");
+    check("u?a=%2561cme%255Fab12cd34ef&b=1", "u?a=[acme-token]&b=1");
+    check(
+        r#"body {"a":"\u0061cme_ab12cd34ef"}"#,
+        r#"body {"a":"[acme-token]"}"#,
+    );
+    check(
+        r#"{"body":"{\"a\":\"\\u0061cme_ab12cd34ef\",\"n\":1}"}"#,
+        r#"{"body":"{\"a\":\"[acme-token]\",\"n\":1}"}"#,
+    );
+    // "token acme_ab12cd34ef here"
+    check(
+        "x dG9rZW4gYWNtZV9hYjEyY2QzNGVmIGhlcmU= y",
+        "x [acme-token] y",
+    );
+    check(
+        r#"{"a":{"kunde":"x %34%38%32%31%31%30%39%33"}}"#,
+        r#"{"a":{"kunde":"x ****093"}}"#,
+    );
+    check("to=jo%40example.com&n=1", "to=****@example.com&n=1");
+    // One secret has one tag, whatever carries it.
+    let tag = |text: &str| {
+        let clean = redactor.redact_text(text).into_owned();
+        clean
+            .split_once("[R:")
+            .unwrap()
+            .1
+            .split(']')
+            .next()
+            .map(str::to_owned)
+    };
+    let plain = tag("acme_ab12cd34ef");
+    for text in [
+        "acme%5Fab12cd34ef",
+        r"\u0061cme_ab12cd34ef",
+        "dG9rZW4gYWNtZV9hYjEyY2QzNGVmIGhlcmU=",
+    ] {
+        assert_eq!(tag(text), plain, "{text}");
+    }
+}
+
+#[test]
+fn what_a_tag_covers_hides_nothing_beside_it() {
+    let redactor = redactor(RULES);
+    let clean = cleaned(
+        &redactor,
+        &[("user.diary", "dear diary, password=hunter22 and more")],
+    );
+    assert_eq!(clean[0].0, "redaction.count", "{clean:?}");
+    let id = redactor.key.id();
+    let given = format!("badge 49[R:cvv:{id}]927398716 acme_[R:cvv:{id}]ab12cd34ef");
+    assert_eq!(line(&redactor, &given), short(&given));
+    let rules = "[[rules]]\nid = \"own-rule\"\nregex = 'acme=([^ ]{1,80})'";
+    let redactor = self::redactor(rules);
+    let given = format!("acme=[R:cvv:{id}]hunter22 x", id = redactor.key.id());
+    assert_eq!(line(&redactor, &given), "acme=[cvv][own-rule] x");
+}
+
+#[test]
+fn finds_that_overlap_go_to_the_end_of_the_last() {
+    let rules = r#"
+[[rules]]
+id = "first"
+regex = 'acme-[0-9]{1,4}'
+[[rules]]
+id = "second"
+regex = '[0-9]{1,4}-key-[a-z]{4,20}'
+keywords = ["-key-"]
+[[rules]]
+id = "third"
+regex = 'drop-[a-z]{1,9}'
+fields = ["*.b"]
+action = "drop"
+"#;
+    let redactor = redactor(rules);
+    assert_eq!(line(&redactor, "x acme-123-key-hidden y"), "x [first] y");
+    let given = r#"{"a":"drop-it","b":"acme-1 drop-it"}"#;
+    assert_eq!(line(&redactor, given), r#"{"a":"drop-it","b":""}"#);
+}
+
+#[test]
+fn what_is_masked_stays_as_it_is() {
+    let redactor = redactor(
+        "[[rules]]\nid = \"own-rule\"\nregex = '.{1,99}'\nfields = [\"*.a\"]\naction = \"mask\"\nkeep_last = 8",
+    );
+    let once = line(&redactor, r#"{"a":"0123456789abcdefghij"}"#);
+    assert_eq!(once, r#"{"a":"****cdefghij"}"#);
+    assert_eq!(line(&redactor, &once), once);
+    let long = r#"{"a":"****0123456789"}"#;
+    assert_eq!(line(&redactor, long), r#"{"a":"****3456789"}"#);
+}
+
+#[test]
 fn a_dry_run_counts_and_leaves() {
     let text = format!("dry_run = true\n{RULES}\n[personal]\nemail = \"tag\"");
     let redactor = redactor(&text);
-    let given = "acme_ab12cd34ef a@example.com password=hunter22";
+    let given = "acme_ab12cd34ef a@example.com password=hunter22 100%20";
     let mut filter = super::super::Filter::new(&redactor);
     let mut out = Vec::new();
     filter.line(given.as_bytes(), &mut out);
     let out = short(std::str::from_utf8(&out).unwrap());
-    assert_eq!(out, "acme_ab12cd34ef a@example.com password=[password]");
+    assert_eq!(
+        out,
+        "acme_ab12cd34ef a@example.com password=[password] 100%20"
+    );
     let tried: Vec<_> = filter
         .stats()
         .tried
