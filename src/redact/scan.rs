@@ -255,6 +255,9 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tall
         }
         tally.finds.place(name);
     }
+    tally
+        .finds
+        .unlearn(|field| clean(field, &mut Tally::default()));
 }
 
 /// Says on the event how much was replaced and by which rules, beside what an earlier pass said.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::super::Redactor;
 use super::super::counts::Done;
 use super::super::replace::Tally;
+use super::super::scan::lossless;
 use super::super::{rules, spans};
 use super::layers::{self, TooMany};
 use super::options::{Action, Mode};
@@ -115,18 +116,37 @@ impl Own {
             if is_ours || self.allows_field(&path) {
                 return true;
             }
+            let clean_name = match &*name {
+                FieldName::Ext(name) => self.name(redactor, name.as_bytes(), tally),
+                FieldName::Known(_) => None,
+            };
             let outcome = self.value(redactor, Some(&path), text.as_bytes(), tally);
+            if let Some(clean) = clean_name {
+                *name = FieldName::Ext(lossless(clean).into());
+            }
             tally.finds.place(name);
             match outcome {
                 Outcome::Kept => true,
                 Outcome::Replaced(clean) => {
-                    let clean = String::from_utf8_lossy(&clean).into_owned();
-                    *value = Value::Str(clean.into());
+                    *value = Value::Str(lossless(clean).into());
                     true
                 }
                 Outcome::Dropped => false,
             }
         });
+    }
+
+    /// What is left of a name, which may say whose value it is; `None` where nothing changes.
+    pub(in crate::redact) fn name(
+        &self,
+        redactor: &Redactor,
+        name: &[u8],
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        match self.value(redactor, None, name, tally) {
+            Outcome::Replaced(clean) => Some(clean),
+            Outcome::Kept | Outcome::Dropped => None,
+        }
     }
 
     /// Works on one value, or on text that is no field and has no path.

@@ -171,6 +171,26 @@ fn own_rules_see_through_encodings() {
 }
 
 #[test]
+fn own_rules_look_at_names_too() {
+    let redactor = redactor(&format!(
+        "{RULES}\n[personal]\nemail = \"mask\"\nip = \"mask\""
+    ));
+    assert_eq!(
+        line(
+            &redactor,
+            r#"{"by":{"jo@example.com":{"acme_ab12cd34ef":1},"203.0.113.7":[2]},"n":"\u00e9"}"#
+        ),
+        r#"{"by":{"****@example.com":{"[acme-token]":1},"203.0.113.0":[2]},"n":"\u00e9"}"#
+    );
+    let clean = cleaned(
+        &redactor,
+        &[("by.acme_ab12cd34ef.n", "x"), ("by.203.0.113.7", "y")],
+    );
+    let names: Vec<String> = clean.iter().map(|(name, _)| short(name)).collect();
+    assert_eq!(names[..2], ["ext.by.[acme-token].n", "ext.by.203.0.113.0"]);
+}
+
+#[test]
 fn what_a_tag_covers_hides_nothing_beside_it() {
     let redactor = redactor(RULES);
     let clean = cleaned(
@@ -314,53 +334,56 @@ fn exceptions_are_by_field_by_tag_and_by_regex() {
     );
 }
 
+/// Whether exactly this is wrong with the settings: each by the setting and words of what is told.
+fn check_wrong(text: &str, expected: &[(&str, &str)]) {
+    let wrong = Own::new(&options(text)).err().unwrap_or_default();
+    let fits = wrong.len() == expected.len()
+        && wrong
+            .iter()
+            .zip(expected)
+            .all(|(wrong, (setting, what))| wrong.setting == *setting && wrong.what.contains(what));
+    assert!(fits, "{text}: {wrong:?}");
+}
+
 #[test]
 fn what_cannot_work_is_told_with_its_place() {
-    let check = |text: &str, expected: &[(&str, &str)]| {
-        let wrong = Own::new(&options(text)).err().unwrap_or_default();
-        let fits = wrong.len() == expected.len()
-            && wrong.iter().zip(expected).all(|(wrong, (setting, what))| {
-                wrong.setting == *setting && wrong.what.contains(what)
-            });
-        assert!(fits, "{text}: {wrong:?}");
-    };
     let rule = |regex: &str, more: &str| {
         format!("[[rules]]\nid = \"own-rule\"\nregex = '{regex}'\n{more}")
     };
-    check("", &[]);
-    check(RULES, &[]);
+    check_wrong("", &[]);
+    check_wrong(RULES, &[]);
     let regex = "redact.rules.0.regex";
-    check(&rule("acme_[a-z]+", ""), &[(regex, "unbounded repeat")]);
-    check(
+    check_wrong(&rule("acme_[a-z]+", ""), &[(regex, "unbounded repeat")]);
+    check_wrong(
         &rule("acme_[a-z]{1,5000}", ""),
         &[(regex, "unbounded repeat")],
     );
-    check(&rule("(acme_)?", ""), &[(regex, "empty text")]);
-    check(&rule("acme_(", ""), &[(regex, "no regular expression")]);
-    check(&rule("[0-9]{6}", ""), &[(regex, "no literal")]);
-    check(&rule("[0-9]{6}", "fields = [\"a.b\"]"), &[]);
-    check(&rule("[0-9]{6}", "keywords = [\"acme\"]"), &[]);
-    check(&rule("GET|POST|request|user", ""), &[(regex, "too broad")]);
-    check(&rule("acme|other", ""), &[]);
-    check(&rule("acme|ot", ""), &[(regex, "no literal")]);
-    check(&rule("", ""), &[(regex, "expected 1 to")]);
-    check(
+    check_wrong(&rule("(acme_)?", ""), &[(regex, "empty text")]);
+    check_wrong(&rule("acme_(", ""), &[(regex, "no regular expression")]);
+    check_wrong(&rule("[0-9]{6}", ""), &[(regex, "no literal")]);
+    check_wrong(&rule("[0-9]{6}", "fields = [\"a.b\"]"), &[]);
+    check_wrong(&rule("[0-9]{6}", "keywords = [\"acme\"]"), &[]);
+    check_wrong(&rule("GET|POST|request|user", ""), &[(regex, "too broad")]);
+    check_wrong(&rule("acme|other", ""), &[]);
+    check_wrong(&rule("acme|ot", ""), &[(regex, "no literal")]);
+    check_wrong(&rule("", ""), &[(regex, "expected 1 to")]);
+    check_wrong(
         &rule("acme_1", "keywords = [\"ab\"]"),
         &[("redact.rules.0.keywords", "3 characters")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "fields = [\"a b\"]"),
         &[("redact.rules.0.fields", "paths")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "keep_last = 2"),
         &[("redact.rules.0.keep_last", "mask")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "keep_last = 9\naction = \"mask\""),
         &[("redact.rules.0.keep_last", "at most 8")],
     );
-    check(
+    check_wrong(
         "[[rules]]\nid = \"Own\"\nregex = 'acme'\n[[rules]]\nid = \"card\"\nregex = 'acme'",
         &[
             ("redact.rules.0.id", "lower-case"),
@@ -368,22 +391,36 @@ fn what_cannot_work_is_told_with_its_place() {
         ],
     );
     let two = format!("{}\n{}", rule("acme", ""), rule("acme", ""));
-    check(&two, &[("redact.rules.1.id", "another rule")]);
-    check(
+    check_wrong(&two, &[("redact.rules.1.id", "another rule")]);
+    assert!(toml::from_str::<Options>("[[rules]]\nid = \"a\"\nregexp = \"b\"").is_err());
+}
+
+#[test]
+fn exceptions_that_would_end_redaction_are_told() {
+    check_wrong(
         "[allow]\nfields = [\"*\"]",
         &[("redact.allow.fields", "end all")],
     );
-    check("[allow]\ntags = [\"abc\"]", &[("redact.allow.tags", "16")]);
-    check("[allow]\ntags = [\"[R:card:ab2c:abcdefghijklmnop]\"]", &[]);
-    check(
+    check_wrong(
+        "[allow]\nfields = [\"EXT.*\"]",
+        &[("redact.allow.fields", "end all")],
+    );
+    for broad in [".{1,9}", "[a-z]{1,20}[0-9]{1,9}", "AKIA[A-Z0-9]{16}"] {
+        check_wrong(
+            &format!("[allow]\nregexes = ['{broad}']"),
+            &[("redact.allow.regexes", "too broad")],
+        );
+    }
+    check_wrong("[allow]\ntags = [\"abc\"]", &[("redact.allow.tags", "16")]);
+    check_wrong("[allow]\ntags = [\"[R:card:ab2c:abcdefghijklmnop]\"]", &[]);
+    check_wrong(
         "[allow]\nregexes = ['[A-Za-z0-9]{1,99}']",
         &[("redact.allow.regexes", "too broad")],
     );
-    check(
+    check_wrong(
         "[allow]\nregexes = ['test-.*']",
         &[("redact.allow.regexes", "unbounded")],
     );
-    assert!(toml::from_str::<Options>("[[rules]]\nid = \"a\"\nregexp = \"b\"").is_err());
 }
 
 #[test]
