@@ -37,6 +37,8 @@ pub(super) struct Tally {
     pub(super) finds: Finds,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
+    /// Whether what is searched was searched before: what was only counted is not counted again.
+    pub(super) is_again: bool,
 }
 
 impl Tally {
@@ -54,6 +56,9 @@ impl Tally {
 
     /// Counts what a rule on trial would have replaced.
     pub(super) fn try_rule(&mut self, rule: &str) {
+        if self.is_again {
+            return;
+        }
         let id = Cow::Owned(rule.to_owned());
         self.finds.add(id, Done::Count, 1);
         match self.tried.iter_mut().find(|(known, _)| known == rule) {

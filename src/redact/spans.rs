@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+/// How far behind a name its secret may begin: a name that ends a find (`password=` at the end of a line, before
+/// `api_key: …`) may be that of a secret behind it.
+const NAME_REACH: usize = 96;
+
 /// One find: the bytes that go, and the bytes among them that are tagged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -72,14 +76,17 @@ impl Spans {
         self.found.push(span);
     }
 
-    /// Whether one of the last finds covers `at` at least as specifically. Only the last few are
-    /// asked, which is enough to make repeated keywords inside one secret cost nothing.
+    /// Whether one of the last finds covers `at` and what stands behind it at least as specifically. Only the last few
+    /// are asked, which is enough to make repeated keywords inside one secret cost little.
     pub(super) fn covers(&self, at: usize, rank: Rank) -> bool {
-        self.found
-            .iter()
-            .rev()
-            .take(4)
-            .any(|span| span.rank >= rank && span.place.contains(&at))
+        self.found.iter().rev().take(4).any(|span| {
+            // A known kind is no name of something else.
+            let reach = match span.rank {
+                Rank::Context => NAME_REACH,
+                Rank::Shape | Rank::Known => 1,
+            };
+            span.rank >= rank && span.place.start <= at && at + reach <= span.place.end
+        })
     }
 
     /// Whether there were more finds than may be replaced one by one.

@@ -204,6 +204,22 @@ fn a_forged_tag_hides_nothing() {
 }
 
 #[test]
+fn a_name_inside_of_what_was_found_still_tells_of_its_secret() {
+    for (text, expected) in [
+        (
+            "{\"password\":\"\napi_key: \"Zq8fJ2kLm9pQ4rSt\"",
+            "{\"password\":\"[password]\"[secret]\"",
+        ),
+        (
+            "password=\nclient_secret: \"Zq8fJ2kLm9pQ4rSt\"",
+            "password=\n[password]: \"[secret]\"",
+        ),
+    ] {
+        assert_eq!(line(text), expected);
+    }
+}
+
+#[test]
 fn a_name_that_is_a_secret_is_replaced() {
     let redactor = redactor();
     let name = "tokens.ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";

@@ -19,7 +19,10 @@ pub(in crate::redact) fn rewrite(
     if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return Err(NotJson);
     }
-    let mut part = Tally::default();
+    let mut part = Tally {
+        is_again: tally.is_again,
+        ..Tally::default()
+    };
     let mut writer = Writer::new(redactor, text, 1, &mut part);
     writer.own = Some(own);
     writer.document()?;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::super::Redactor;
 use super::super::counts::Done;
+use super::super::passes::Pass;
 use super::super::replace::Tally;
 use super::super::scan::lossless;
 use super::super::{rules, spans};
@@ -99,41 +100,45 @@ impl Own {
         &self,
         redactor: &Redactor,
         event: &mut Event<'_>,
+        pass: &mut Pass,
         tally: &mut Tally,
     ) {
         if self.rules.is_empty() && !self.is_personal() {
             return;
         }
-        event.fields_mut().retain_mut(|(name, value)| {
+        for (at, (name, value)) in event.fields_mut().iter_mut().enumerate() {
             let (Value::Str(text) | Value::Num(text)) = &*value else {
-                return true;
+                continue;
             };
             let is_ours = matches!(
                 name,
                 FieldName::Known(Field::RedactionCount | Field::RedactionRules)
             );
             let path = name.public();
-            if is_ours || self.allows_field(&path) {
-                return true;
+            if is_ours || !pass.takes(at) || self.allows_field(&path) {
+                continue;
             }
             let clean_name = match &*name {
                 FieldName::Ext(name) => self.name(redactor, name.as_bytes(), tally),
                 FieldName::Known(_) => None,
             };
             let outcome = self.value(redactor, Some(&path), text.as_bytes(), tally);
+            if clean_name.is_some() || matches!(outcome, Outcome::Replaced(_)) {
+                pass.change(at);
+            }
             if let Some(clean) = clean_name {
                 *name = FieldName::Ext(lossless(clean).into());
             }
             tally.finds.place(name);
             match outcome {
-                Outcome::Kept => true,
-                Outcome::Replaced(clean) => {
-                    *value = Value::Str(lossless(clean).into());
-                    true
+                Outcome::Kept => {}
+                Outcome::Replaced(clean) => *value = Value::Str(lossless(clean).into()),
+                Outcome::Dropped => {
+                    *value = Value::Null;
+                    pass.drop_field(at);
                 }
-                Outcome::Dropped => false,
             }
-        });
+        }
     }
 
     /// What is left of a name, which may say whose value it is; `None` where nothing changes.
