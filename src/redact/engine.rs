@@ -18,6 +18,7 @@ use super::keys::Keys;
 use super::numbers;
 use super::rules::{self, Find, Rule};
 use super::spans::{Rank, Span, Spans};
+use super::undone::Undone;
 
 /// Where a text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +223,7 @@ impl Engine {
             if memchr::memchr(b'%', text).is_some() {
                 self.percent(text, place, layer, spans);
             }
+            self.unicode(text, place, layer, spans);
             if text.len() >= decoded::RUN_MIN {
                 self.base64(text, layer, spans);
             }
@@ -371,6 +373,28 @@ impl Engine {
             span.place = back.place(span.place.start)..back.place(span.place.end);
             span.secret = back.place(span.secret.start)..back.place(span.secret.end);
             spans.push_span(span);
+        }
+    }
+
+    /// Searches the text with `\uXXXX` undone: of JSON that a line of text holds, or that was cut.
+    fn unicode(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
+        let Some(undone) = Undone::unicode(text) else {
+            return;
+        };
+        let mut inner = Spans::new(self.spans_max);
+        self.search(&undone.plain, place, layer + 1, &mut inner);
+        if inner.overflowed() {
+            spans.overflow();
+        }
+        let back = |place: Range<usize>| undone.place(place.start)..undone.place(place.end);
+        for span in inner.settle(&undone.plain) {
+            let secret = || undone.plain.get(span.secret.clone()).map(<[u8]>::to_vec);
+            spans.push_span(Span {
+                decoded: span.decoded.clone().or_else(secret),
+                place: back(span.place.clone()),
+                secret: back(span.secret.clone()),
+                ..span
+            });
         }
     }
 

@@ -31,6 +31,7 @@ mod scan;
 mod shapes;
 mod spans;
 mod tag;
+mod undone;
 mod urls;
 mod values;
 

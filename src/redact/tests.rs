@@ -354,6 +354,14 @@ fn encodings_hide_nothing() {
         "blob [aws-key-id] x"
     );
     assert_eq!(line("my_AKIAGYX5T7WEEXINAKMH x"), "my_[aws-key-id] x");
+    assert_eq!(
+        line(r#"b {"p\u0061ssword":"hunter22","n":1} {\"t\":\"\u0041KIAGYX5T7WEEXINAKMH\"}"#),
+        r#"b {"p\u0061ssword":"[password]","n":1} {\"t\":\"[aws-key-id]\"}"#
+    );
+    assert_eq!(
+        line(r#"{"password":"a b&c12345","url":"/x?y=a%20b%26c12345&z=a%20b"}"#),
+        r#"{"password":"[password]","url":"/x?y=[secret]&z=a%20b"}"#
+    );
 }
 
 #[test]

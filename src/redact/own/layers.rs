@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::super::Redactor;
-use super::super::{decoded, encoding, escapes, spans};
+use super::super::undone::Undone;
+use super::super::{decoded, spans};
 use super::Own;
 use super::find::{Found, How};
 
@@ -38,7 +39,7 @@ impl Own {
         layer: usize,
         found: &mut Vec<Found<'o>>,
     ) -> Result<(), TooMany> {
-        let Some(undone) = Undone::of(text) else {
+        let Some(undone) = Undone::all(text) else {
             return Ok(());
         };
         for mut find in self.places(redactor, path, &undone.plain, layer + 1)? {
@@ -95,61 +96,6 @@ pub(super) fn settle(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
     settled
 }
 
-/// A text with its JSON escapes and its `%XX` undone once.
-struct Undone {
-    plain: Vec<u8>,
-    /// Behind each byte that was written otherwise: the place in the plain text and that in the written one.
-    steps: Vec<(usize, usize)>,
-}
-
-impl Undone {
-    /// `None` where nothing changes.
-    fn of(text: &[u8]) -> Option<Self> {
-        memchr::memchr2(b'\\', b'%', text)?;
-        let mut plain = Vec::with_capacity(text.len());
-        let mut steps = Vec::new();
-        let mut at = 0;
-        while let Some(byte) = text.get(at) {
-            let width = match byte {
-                b'\\' => escaped(text.get(at + 1..).unwrap_or_default(), &mut plain),
-                _ => encoding::percent_byte(text, at).map_or(1, |(byte, width)| {
-                    plain.push(byte);
-                    width
-                }),
-            };
-            at += width;
-            if width > 1 {
-                steps.push((plain.len(), at));
-            }
-        }
-        (!steps.is_empty()).then_some(Self { plain, steps })
-    }
-
-    /// Where a place of the plain text is in the written one.
-    fn place(&self, plain: usize) -> usize {
-        let behind = self.steps.partition_point(|(at, _)| *at <= plain);
-        let step = behind.checked_sub(1).and_then(|step| self.steps.get(step));
-        let (at, written) = step.copied().unwrap_or_default();
-        written + (plain - at)
-    }
-}
-
-/// What stands behind a backslash, undone; how many bytes write it. A backslash that escapes nothing is itself.
-fn escaped(rest: &[u8], plain: &mut Vec<u8>) -> usize {
-    let is_escape = match rest {
-        [b'u', digits @ ..] => digits
-            .get(..4)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
-        [escape, ..] => b"\"\\/bfnrt".contains(escape),
-        [] => false,
-    };
-    if !is_escape {
-        plain.push(b'\\');
-        return 1;
-    }
-    1 + rest.len() - escapes::one(rest, plain).len()
-}
-
 /// A find in a text that may hold tags of ours: what of it is outside of these.
 pub(super) fn outside<'o>(
     found: Vec<Found<'o>>,
@@ -169,34 +115,4 @@ pub(super) fn outside<'o>(
         }
     }
     left
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_lead_back_to_what_was_written() {
-        let check = |written: &str, plain: &str, expected: &[(usize, usize)]| {
-            let undone = Undone::of(written.as_bytes()).unwrap();
-            assert_eq!(String::from_utf8_lossy(&undone.plain), plain);
-            for (plain, at) in expected {
-                assert_eq!(undone.place(*plain), *at, "{written} {plain}");
-            }
-        };
-        check(
-            r"a\u0062c%64e",
-            "abcde",
-            &[(0, 0), (1, 1), (2, 7), (3, 8), (4, 11), (5, 12)],
-        );
-        check(
-            r"\u00e9\ud83d\ude00x",
-            "é😀x",
-            &[(0, 0), (2, 6), (6, 18), (7, 19)],
-        );
-        check(r"\n%0a", "\n\n", &[(0, 0), (1, 2), (2, 5)]);
-        for written in ["plain", "100 %", r"C:\users\kim", "\\", "%4"] {
-            assert!(Undone::of(written.as_bytes()).is_none(), "{written}");
-        }
-    }
 }
