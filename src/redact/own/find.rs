@@ -82,10 +82,11 @@ impl Found<'_> {
     fn masked(&self, mask: Mask, text: &[u8]) -> Vec<u8> {
         let mut masked = mask.of(self.secret(text));
         if self.said.is_some() {
+            // Bytes that were encoded need not be text.
+            let is_text = std::str::from_utf8(&masked).is_ok();
             for byte in &mut masked {
-                if matches!(byte, b'"' | b'\\' | b'%' | b'&' | b'#' | b'+' | b';' | b' ')
-                    || byte.is_ascii_control()
-                {
+                let is_sign = byte.is_ascii_control() || b"\"\\%&#+; ".contains(byte);
+                if is_sign || !is_text && !byte.is_ascii() {
                     *byte = b'*';
                 }
             }
