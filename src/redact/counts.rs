@@ -98,6 +98,15 @@ impl Finds {
         }
     }
 
+    /// Takes what was learned to be secret after a find was placed out of the names of fields.
+    pub(super) fn unlearn(&mut self, clean: impl Fn(&str) -> Option<String>) {
+        for find in &mut self.all {
+            if let Some(clean) = clean(&find.field) {
+                find.field = label(&clean);
+            }
+        }
+    }
+
     #[cold]
     fn settle(&mut self, path: &str) {
         let label = label(path);
@@ -226,6 +235,26 @@ mod tests {
         let rows = counted(&metrics).join("\n");
         assert!(!rows.contains("ghp_"), "{rows}");
         assert!(rows.contains("ext.tokens.*.used"), "{rows}");
+    }
+
+    #[test]
+    fn a_secret_learned_after_a_find_is_in_no_label() {
+        let (redactor, metrics) = house(&Options::default());
+        let key = "AKIAQYLPMN5HHHFPZAM2";
+        let _clean = redactor.redact(event(
+            "edge",
+            &[
+                ("by.correct-horse", key),
+                ("by.x.correct-horse.y", key),
+                ("password", "correct-horse"),
+            ],
+        ));
+        let rows = counted(&metrics).join("\n");
+        assert!(!rows.contains("correct-horse"), "{rows}");
+        assert!(
+            rows.contains("aws-key-id edge ext.by.x.*.y tag 1"),
+            "{rows}"
+        );
     }
 
     #[test]

@@ -11,19 +11,59 @@ use super::names;
 use super::spans::{Rank, Span, Spans};
 use super::values;
 
+/// Encodings undone one after the other.
+pub(super) const LAYERS: usize = 3;
 /// Shortest run that is decoded.
 pub(super) const RUN_MIN: usize = 24;
 /// Most places of one run from which it is decoded.
 const STARTS_MAX: usize = 16;
 /// Most texts that one run is read as: a run made so that each of its starts is readable, over several
 /// layers, must not multiply the work.
-pub(super) const READABLE_MAX: usize = 2;
+const READABLE_MAX: usize = 2;
 /// Most names of one decoded text that are looked at.
 const NAMES_MAX: usize = 512;
 
+/// Every run of base64 or hex of a text that is long enough to be decoded.
+pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = RUN_MIN - 1;
+    std::iter::from_fn(move || {
+        loop {
+            if !encoding::is_base64(*text.get(at)?) {
+                at += RUN_MIN;
+                continue;
+            }
+            let (head, tail) = text.split_at_checked(at)?;
+            let is_digit = |b: &&u8| encoding::is_base64(**b);
+            let before = head.iter().rev().take_while(is_digit).count();
+            let behind = tail.iter().take_while(is_digit).count();
+            let run = at - before..at + behind;
+            at = run.end + RUN_MIN;
+            if run.len() >= RUN_MIN {
+                return Some(run);
+            }
+        }
+    })
+}
+
+/// What a run of a text says, each with its place there and that of the signs that fill it up.
+pub(super) fn texts(
+    text: &[u8],
+    run: &Range<usize>,
+) -> impl Iterator<Item = (Range<usize>, Vec<u8>)> {
+    let (begin, end) = (run.start, run.end);
+    let encoded = text.get(run.clone()).unwrap_or_default();
+    let rest = text.get(end..).unwrap_or_default();
+    let padding = rest.iter().take(2).take_while(|b| **b == b'=').count();
+    let readable = starts(encoded).filter_map(move |start| {
+        let plain = plain(encoded.get(start..)?)?;
+        Some((begin + start..end + padding, plain))
+    });
+    readable.take(READABLE_MAX)
+}
+
 /// Where in a run encoded text may begin: at its first byte, and behind the bytes of its alphabet
 /// that also part the steps of a path and words (`/v1/cGFz…`, `blob_cGFz…`).
-pub(super) fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
+fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
     let last = run.len().saturating_sub(RUN_MIN);
     std::iter::once(0)
         .chain(memchr::memchr3_iter(b'/', b'-', b'_', run).map(|at| at + 1))
@@ -33,7 +73,7 @@ pub(super) fn starts(run: &[u8]) -> impl Iterator<Item = usize> {
 
 /// The text behind hex or base64; `None` where it is none. A few bytes tell for nearly all that is
 /// no text.
-pub(super) fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
+fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
     let encoded = encoded.strip_prefix(b"0x").unwrap_or(encoded);
     let is_hex = encoded
         .get(..16)

@@ -15,8 +15,31 @@ pub(super) fn percent(text: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(plain)
 }
 
+/// How a text is written in a URL, with digits of either case; empty where that is as it stands.
+pub(super) fn percent_spellings(text: &[u8]) -> Vec<Vec<u8>> {
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.~".contains(b);
+    if text.iter().all(is_plain) {
+        return Vec::new();
+    }
+    let written = |digits: &[u8; 16]| {
+        let mut out = Vec::with_capacity(text.len() * 3);
+        for byte in text {
+            if is_plain(byte) {
+                out.push(*byte);
+            } else {
+                out.push(b'%');
+                for digit in [byte >> 4, byte & 15] {
+                    out.extend(digits.get(usize::from(digit)));
+                }
+            }
+        }
+        out
+    };
+    vec![written(b"0123456789ABCDEF"), written(b"0123456789abcdef")]
+}
+
 /// The byte at `at` and how many bytes write it: three where it is percent-encoded.
-fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
+pub(super) fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     let byte = *text.get(at)?;
     if byte == b'%'
         && let (Some(high), Some(low)) = (hex(text.get(at + 1)), hex(text.get(at + 2)))
@@ -156,6 +179,15 @@ mod tests {
         assert_eq!(percent(b"a%3Db%253D").as_deref(), Some(&b"a=b%3D"[..]));
         assert_eq!(percent(b"100%"), None);
         assert_eq!(percent(b"%zz %4"), None);
+    }
+
+    #[test]
+    fn percent_is_written_in_either_case() {
+        assert_eq!(percent_spellings(b"a-b_1~."), Vec::<Vec<u8>>::new());
+        assert_eq!(
+            percent_spellings(b"a/\xff"),
+            [b"a%2F%FF".to_vec(), b"a%2f%ff".to_vec()]
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::keys::Keys;
 use super::numbers;
 use super::rules::{self, Find, Rule};
 use super::spans::{Rank, Span, Spans};
+use super::undone::Undone;
 
 /// Where a text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,6 @@ pub(super) struct Probe<'t> {
 const REACH: usize = 4096;
 /// Shortest text that is looked at for more than keywords: `%` and what it encodes.
 const ENCODED_MIN: usize = 8;
-/// Encodings undone one after the other.
-const LAYERS: usize = 3;
-/// Shortest base64 or hex text that is decoded.
-const BASE64_MIN: usize = decoded::RUN_MIN;
 
 /// Which bytes may begin a keyword: one bit for each hash of three bytes without case, and one for each of four, asked
 /// second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not; few places of
@@ -210,11 +207,12 @@ impl Engine {
     fn search(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
         self.keywords(text, place, spans);
         numbers::find(text, spans);
-        if layer < LAYERS && text.len() >= ENCODED_MIN {
+        if layer < decoded::LAYERS && text.len() >= ENCODED_MIN {
             if memchr::memchr(b'%', text).is_some() {
                 self.percent(text, place, layer, spans);
             }
-            if text.len() >= BASE64_MIN {
+            self.unicode(text, place, layer, spans);
+            if text.len() >= decoded::RUN_MIN {
                 self.base64(text, layer, spans);
             }
         }
@@ -368,37 +366,38 @@ impl Engine {
         }
     }
 
+    /// Searches the text with `\uXXXX` undone: of JSON that a line of text holds, or that was cut.
+    fn unicode(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
+        let Some(undone) = Undone::unicode(text) else {
+            return;
+        };
+        let mut inner = Spans::new(self.spans_max);
+        self.search(&undone.plain, place, layer + 1, &mut inner);
+        if inner.overflowed() {
+            spans.overflow();
+        }
+        let back = |place: Range<usize>| undone.place(place.start)..undone.place(place.end);
+        for span in inner.settle(&undone.plain) {
+            let secret = || undone.plain.get(span.secret.clone()).map(<[u8]>::to_vec);
+            spans.push_span(Span {
+                decoded: span.decoded.clone().or_else(secret),
+                place: back(span.place.clone()),
+                secret: back(span.secret.clone()),
+                ..span
+            });
+        }
+    }
+
     /// Decodes long runs of base64 or hex; one that holds a secret goes whole, under the tag of the first
     /// secret in it.
     fn base64(&self, text: &[u8], layer: usize, spans: &mut Spans) {
-        let mut at = BASE64_MIN - 1;
-        while let Some(byte) = text.get(at) {
-            if !encoding::is_base64(*byte) {
-                at += BASE64_MIN;
-                continue;
-            }
-            let (head, tail) = text.split_at_checked(at).unwrap_or((text, b""));
-            let before = head
-                .iter()
-                .rev()
-                .take_while(|b| encoding::is_base64(**b))
-                .count();
-            let behind = tail.iter().take_while(|b| encoding::is_base64(**b)).count();
-            let run = at - before..at + behind;
-            at = run.end + BASE64_MIN;
-            if run.len() >= BASE64_MIN {
-                self.base64_run(text, run, layer, spans);
-            }
+        for run in decoded::runs(text) {
+            self.base64_run(text, run, layer, spans);
         }
     }
 
     fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
-        let encoded = text.get(run.clone()).unwrap_or_default();
-        let readable = decoded::starts(encoded).filter_map(|start| {
-            let plain = decoded::plain(encoded.get(start..)?)?;
-            Some((start, plain))
-        });
-        for (start, plain) in readable.take(decoded::READABLE_MAX) {
+        for (place, plain) in decoded::texts(text, &run) {
             let mut inner = Spans::new(self.spans_max);
             self.search(&plain, Place::Text, layer + 1, &mut inner);
             if inner.overflowed() {
@@ -413,12 +412,9 @@ impl Engine {
             let secret = first
                 .decoded
                 .or_else(|| plain.get(first.secret).map(<[u8]>::to_vec));
-            let padding = text.get(run.end..).map_or(0, |rest| {
-                rest.iter().take(2).take_while(|b| **b == b'=').count()
-            });
             return spans.push_span(Span {
-                place: run.start + start..run.end + padding,
-                secret: run.start + start..run.end,
+                secret: place.start..run.end,
+                place,
                 decoded: secret,
                 rule: first.rule,
                 rank: Rank::Known,

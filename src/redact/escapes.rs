@@ -15,21 +15,29 @@ pub(super) fn unescape(written: &[u8]) -> Cow<'_, [u8]> {
             text.push(*byte);
             continue;
         }
-        let Some((escape, tail)) = rest.split_first() else {
+        if rest.is_empty() {
             break;
-        };
-        rest = tail;
-        match escape {
-            b'n' => text.push(b'\n'),
-            b't' => text.push(b'\t'),
-            b'r' => text.push(b'\r'),
-            b'b' => text.push(8),
-            b'f' => text.push(12),
-            b'u' => rest = unicode(rest, &mut text),
-            other => text.push(*other),
         }
+        rest = one(rest, &mut text);
     }
     Cow::Owned(text)
+}
+
+/// What the escape behind a backslash says; what is left behind it.
+pub(super) fn one<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
+    let Some((escape, rest)) = rest.split_first() else {
+        return rest;
+    };
+    match escape {
+        b'n' => text.push(b'\n'),
+        b't' => text.push(b'\t'),
+        b'r' => text.push(b'\r'),
+        b'b' => text.push(8),
+        b'f' => text.push(12),
+        b'u' => return unicode(rest, text),
+        other => text.push(*other),
+    }
+    rest
 }
 
 /// The character of `XXXX`, or of `XXXX\uXXXX` where it takes two; what is left behind it.

@@ -370,15 +370,16 @@ impl<'r, 't> Writer<'r, 't> {
     fn member(&mut self, level: &mut Level<'t>, levels: usize) -> Result<(), NotJson> {
         let place = self.string()?;
         let written = self.text.get(place.clone()).unwrap_or_default();
-        if (self.echo.is_some() || written.len() > NAME_PLAIN_MAX)
-            && let Some(clean) = self.redacted(written, Class::Pass)
-        {
+        let plain = unescape(written);
+        let outer = self.enter(&plain);
+        let is_searched = self.echo.is_some() || written.len() > NAME_PLAIN_MAX;
+        let clean = is_searched.then(|| self.redacted(written, Class::Pass));
+        if let Some(clean) = self.by_own_in_name(written, clean.flatten()) {
             self.replace(place, &clean);
         }
         self.room();
         self.eat(b':')?;
         self.room();
-        let plain = unescape(written);
         let class = match (
             level.denied,
             self.redactor.engine.keys().class(level.name, &plain),
@@ -387,7 +388,6 @@ impl<'r, 't> Writer<'r, 't> {
             (Some(kind), _) => Class::Secret(kind),
             (None, class) => class,
         };
-        let outer = self.enter(&plain);
         match class {
             Class::PairName if self.peek() == Some(b'"') => {
                 let start = self.at;

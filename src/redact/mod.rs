@@ -22,6 +22,7 @@ mod known;
 mod names;
 mod numbers;
 mod own;
+mod passes;
 mod pem;
 mod render;
 mod replace;
@@ -30,6 +31,7 @@ mod scan;
 mod shapes;
 mod spans;
 mod tag;
+mod undone;
 mod urls;
 mod values;
 
@@ -50,7 +52,6 @@ pub use tag::{KeyError, TagKey};
 
 use engine::Engine;
 use keys::Kind;
-use own::Outcome;
 use replace::Tally;
 
 use crate::metrics::Metrics;
@@ -195,13 +196,7 @@ impl Redactor {
         if self.blocks.is_any() {
             self.line_of_block(&mut event, &mut tally);
         }
-        let mut event = scan::event(self, event, known, own.as_deref(), &mut tally);
-        if let Some(own) = own {
-            let mut more = Tally::default();
-            own.event(self, &mut event, &mut more);
-            scan::note(&mut event, &more);
-            tally.merge(more);
-        }
+        self.event_passes(&mut event, known, own.as_deref(), &mut tally);
         if let Some(field) = &tally.finds.block {
             self.block_begins(&event, field);
         }
@@ -214,17 +209,10 @@ impl Redactor {
     /// texts.
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let clean = scan::text(self, text);
-        let Some(own) = self.own.get() else {
-            return clean;
-        };
         let mut tally = Tally::default();
-        let outcome = own.value(self, None, clean.as_bytes(), &mut tally);
+        let clean = self.text_into(text, &mut tally);
         self.count(&tally);
-        match outcome {
-            Outcome::Replaced(bytes) => Cow::Owned(scan::lossless(bytes)),
-            Outcome::Kept | Outcome::Dropped => clean,
-        }
+        clean
     }
 
     /// Replaces every secret of one line: of a JSON object or array by names and values with all
@@ -235,23 +223,6 @@ impl Redactor {
         let clean = self.line_into(line, &mut tally);
         self.count(&tally);
         clean
-    }
-
-    /// Like [`Redactor::redact_line`]; counts into a tally of the caller's.
-    fn line_into<'t>(&self, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
-        let Some(own) = self.own.get() else {
-            return scan::line(self, line, tally);
-        };
-        if line.len() <= self.options.value_bytes_max
-            && let Ok(changed) = own::rewrite(self, &own, line, tally)
-        {
-            return changed.map_or(Cow::Borrowed(line), Cow::Owned);
-        }
-        let clean = scan::line(self, line, tally);
-        match own.value(self, None, &clean, tally) {
-            Outcome::Replaced(bytes) => Cow::Owned(bytes),
-            Outcome::Kept | Outcome::Dropped => clean,
-        }
     }
 
     /// What tags of a secret look like with each key there has been, the one in use first.

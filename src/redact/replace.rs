@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::check;
 use super::counts::{Done, Finds};
+use super::encoding;
 use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
@@ -37,6 +38,8 @@ pub(super) struct Tally {
     pub(super) finds: Finds,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
+    /// Whether what is searched was searched before: what was only counted is not counted again.
+    pub(super) is_again: bool,
 }
 
 impl Tally {
@@ -54,6 +57,9 @@ impl Tally {
 
     /// Counts what a rule on trial would have replaced.
     pub(super) fn try_rule(&mut self, rule: &str) {
+        if self.is_again {
+            return;
+        }
         let id = Cow::Owned(rule.to_owned());
         self.finds.add(id, Done::Count, 1);
         match self.tried.iter_mut().find(|(known, _)| known == rule) {
@@ -349,28 +355,36 @@ impl Redactor {
         {
             return changed;
         }
+        let has_percent = memchr::memchr(b'%', text).is_some();
         let mut current: Option<Vec<u8>> = None;
         for secret in secrets {
-            let seen = current.as_deref().unwrap_or(text);
-            let mut out = Vec::new();
-            let mut copied = 0;
-            for at in memchr::memmem::find_iter(seen, secret.as_slice()) {
-                out.extend_from_slice(seen.get(copied..at).unwrap_or_default());
-                self.tag(Kind::Secret.rule(), secret, &mut out, tally);
-                copied = at + secret.len();
+            let mut spellings = vec![secret.clone()];
+            if has_percent {
+                spellings.extend(encoding::percent_spellings(secret));
             }
-            if copied > 0 {
-                out.extend_from_slice(seen.get(copied..).unwrap_or_default());
-                current = Some(out);
+            for spelling in spellings {
+                let seen = current.as_deref().unwrap_or(text);
+                let mut out = Vec::new();
+                let mut copied = 0;
+                for at in memchr::memmem::find_iter(seen, &spelling) {
+                    out.extend_from_slice(seen.get(copied..at).unwrap_or_default());
+                    self.tag(Kind::Secret.rule(), secret, &mut out, tally);
+                    copied = at + spelling.len();
+                }
+                if copied > 0 {
+                    out.extend_from_slice(seen.get(copied..).unwrap_or_default());
+                    current = Some(out);
+                }
             }
         }
         current
     }
 }
 
-/// Whether a text holds a secret, as it is or behind escapes.
+/// Whether a text may hold a secret, as it is or behind escapes.
 fn may_hold(text: &[u8], secret: &[u8]) -> bool {
     // Escapes make a text longer, never shorter.
     text.len() >= secret.len()
-        && (memchr::memchr(b'\\', text).is_some() || memchr::memmem::find(text, secret).is_some())
+        && (memchr::memchr2(b'\\', b'%', text).is_some()
+            || memchr::memmem::find(text, secret).is_some())
 }

@@ -1,10 +1,9 @@
 //! From an event to a clean one: every name and every value, then the secrets learned by name
 //! wherever else they stand.
 
-use std::borrow::Cow;
-
 use super::engine::Place;
 use super::keys::{Class, Kind};
+use super::passes::Pass;
 use super::replace::Tally;
 use super::values::{self, List};
 use super::{Known, Own, Redactor};
@@ -15,46 +14,42 @@ const NAME_PLAIN_MAX: usize = 15;
 /// How far apart the halves of a pair object may stand.
 const PAIR_REACH: usize = 6;
 
-pub(super) fn event<'a>(
+/// One pass over an event.
+pub(super) fn event(
     redactor: &Redactor,
-    mut event: Event<'a>,
+    event: &mut Event<'_>,
     known: &mut Known,
     own: Option<&Own>,
+    pass: &mut Pass,
     tally: &mut Tally,
-) -> Event<'a> {
+) {
     for at in 0..event.fields().len() {
-        if own.is_some_and(|own| is_allowed(own, &event, at)) {
+        if !pass.takes(at) || own.is_some_and(|own| is_allowed(own, event, at)) {
             continue;
         }
-        field(redactor, &mut event, at, known, tally);
+        if field(redactor, event, at, known, tally) {
+            pass.change(at);
+        }
         if let Some((name, _)) = event.fields().get(at) {
             tally.finds.place(name);
         }
     }
-    if tally.count == 0 {
-        return event;
+    if tally.count > 0 {
+        propagate(redactor, event, own, pass, tally);
     }
-    propagate(redactor, &mut event, own, tally);
-    note(&mut event, tally);
-    event
 }
 
-pub(super) fn text<'t>(redactor: &Redactor, text: &'t str) -> Cow<'t, str> {
-    let mut tally = Tally::default();
-    let clean = redactor.clean(text.as_bytes(), Place::Text, 0, &mut tally);
-    redactor.count(&tally);
-    clean.map_or(Cow::Borrowed(text), |clean| Cow::Owned(lossless(clean)))
+/// One pass over a text that is no event; `None` where nothing changes.
+pub(super) fn text(redactor: &Redactor, text: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
+    redactor.clean(text, Place::Text, 0, tally)
 }
 
-pub(super) fn line<'t>(redactor: &Redactor, line: &'t [u8], tally: &mut Tally) -> Cow<'t, [u8]> {
-    let Some(mut clean) = redactor.clean(line, Place::Text, 0, tally) else {
-        return Cow::Borrowed(line);
-    };
+/// One pass over a line; `None` where nothing changes.
+pub(super) fn line(redactor: &Redactor, line: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
+    let clean = redactor.clean(line, Place::Text, 0, tally)?;
     let secrets = std::mem::take(&mut tally.learned);
-    if let Some(again) = redactor.unlearned(&clean, &secrets, tally) {
-        clean = again;
-    }
-    Cow::Owned(clean)
+    let again = redactor.unlearned(&clean, &secrets, tally);
+    Some(again.unwrap_or(clean))
 }
 
 /// Whether the operator excepts the field.
@@ -69,15 +64,16 @@ pub(super) fn lossless(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn field<'a>(
+/// Whether the field was changed.
+fn field(
     redactor: &Redactor,
-    event: &mut Event<'a>,
+    event: &mut Event<'_>,
     at: usize,
     known: &mut Known,
     tally: &mut Tally,
-) {
+) -> bool {
     let Some((name, value)) = event.fields().get(at) else {
-        return;
+        return false;
     };
     let (class, place, clean_name) = match name {
         FieldName::Known(known) => (known_class(*known, value), known_place(*known), None),
@@ -115,6 +111,7 @@ fn field<'a>(
         Value::Num(digits) if !is_measure(name) => redactor.number(class, digits.as_bytes(), tally),
         Value::Num(_) | Value::Bool(_) | Value::Null => None,
     };
+    let is_changed = clean.is_some() || clean_name.is_some();
     if let Some((name, value)) = event.fields_mut().get_mut(at) {
         if let Some(clean) = clean {
             *value = Value::Str(lossless(clean).into());
@@ -123,6 +120,7 @@ fn field<'a>(
             *name = lossless(clean).into();
         }
     }
+    is_changed
 }
 
 /// A session id is a secret that must still tie events together: always its tag.
@@ -233,7 +231,13 @@ fn told(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option
     values::told(keys, before.as_bytes(), value.as_bytes(), list)
 }
 
-fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tally: &mut Tally) {
+fn propagate(
+    redactor: &Redactor,
+    event: &mut Event<'_>,
+    own: Option<&Own>,
+    pass: &mut Pass,
+    tally: &mut Tally,
+) {
     let secrets = std::mem::take(&mut tally.learned);
     if secrets.is_empty() {
         return;
@@ -242,7 +246,7 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tall
         let clean = redactor.unlearned(text.as_bytes(), &secrets, tally)?;
         Some(lossless(clean))
     };
-    for (name, value) in event.fields_mut() {
+    for (at, (name, value)) in event.fields_mut().iter_mut().enumerate() {
         if own.is_some_and(|own| own.allows_field(&name.public())) {
             continue;
         }
@@ -250,14 +254,19 @@ fn propagate(redactor: &Redactor, event: &mut Event<'_>, own: Option<&Own>, tall
             && let Some(clean) = clean(text, tally)
         {
             *value = Value::Str(clean.into());
+            pass.change(at);
         }
         if let FieldName::Ext(name) = name
             && let Some(clean) = clean(name, tally)
         {
             *name = clean.into();
+            pass.change(at);
         }
         tally.finds.place(name);
     }
+    tally
+        .finds
+        .unlearn(|field| clean(field, &mut Tally::default()));
 }
 
 /// Says on the event how much was replaced and by which rules, beside what an earlier pass said.

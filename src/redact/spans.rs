@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+/// How far behind a name its secret may begin: a name that ends a find (`password=` at the end of a line, before
+/// `api_key: …`) may be that of a secret behind it.
+const NAME_REACH: usize = 96;
+
 /// One find: the bytes that go, and the bytes among them that are tagged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -72,14 +76,17 @@ impl Spans {
         self.found.push(span);
     }
 
-    /// Whether one of the last finds covers `at` at least as specifically. Only the last few are
-    /// asked, which is enough to make repeated keywords inside one secret cost nothing.
+    /// Whether one of the last finds covers `at` and what stands behind it at least as specifically. Only the last few
+    /// are asked, which is enough to make repeated keywords inside one secret cost little.
     pub(super) fn covers(&self, at: usize, rank: Rank) -> bool {
-        self.found
-            .iter()
-            .rev()
-            .take(4)
-            .any(|span| span.rank >= rank && span.place.contains(&at))
+        self.found.iter().rev().take(4).any(|span| {
+            // A known kind is no name of something else.
+            let reach = match span.rank {
+                Rank::Context => NAME_REACH,
+                Rank::Shape | Rank::Known => 1,
+            };
+            span.rank >= rank && span.place.start <= at && at + reach <= span.place.end
+        })
     }
 
     /// Whether there were more finds than may be replaced one by one.
@@ -130,34 +137,45 @@ impl Spans {
 pub(super) fn outside(found: Vec<Span>, tags: &[Range<usize>], text: &[u8]) -> Vec<Span> {
     let mut left = Vec::with_capacity(found.len());
     for span in found {
-        let touching = tags
-            .iter()
-            .filter(|tag| span.place.start < tag.end && tag.start < span.place.end);
-        let mut start = span.place.start;
-        let mut pieces = Vec::new();
-        for tag in touching {
-            pieces.push(start..tag.start.max(start));
-            start = tag.end;
+        match pieces(&span.place, tags, text) {
+            None => left.push(span),
+            Some(pieces) => left.extend(pieces.map(|piece| Span {
+                place: piece.clone(),
+                secret: piece,
+                decoded: None,
+                ..span
+            })),
         }
-        if pieces.is_empty() {
-            left.push(span);
-            continue;
-        }
-        pieces.push(start..span.place.end.max(start));
-        let says = |piece: &Range<usize>| {
-            let bytes = text.get(piece.clone()).unwrap_or_default();
-            bytes
-                .iter()
-                .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
-        };
-        left.extend(pieces.into_iter().filter(says).map(|piece| Span {
-            place: piece.clone(),
-            secret: piece,
-            decoded: None,
-            ..span
-        }));
     }
     left
+}
+
+/// What of a place lies outside of these tags and says something; `None` where it touches none.
+pub(super) fn pieces<'t>(
+    place: &Range<usize>,
+    tags: &[Range<usize>],
+    text: &'t [u8],
+) -> Option<impl Iterator<Item = Range<usize>> + 't> {
+    let touching = tags
+        .iter()
+        .filter(|tag| place.start < tag.end && tag.start < place.end);
+    let mut start = place.start;
+    let mut pieces = Vec::new();
+    for tag in touching {
+        pieces.push(start..tag.start.max(start));
+        start = tag.end;
+    }
+    if pieces.is_empty() {
+        return None;
+    }
+    pieces.push(start..place.end.max(start));
+    let says = |piece: &Range<usize>| {
+        let bytes = text.get(piece.clone()).unwrap_or_default();
+        bytes
+            .iter()
+            .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+    };
+    Some(pieces.into_iter().filter(says))
 }
 
 /// A place that halves no character.

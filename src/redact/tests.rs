@@ -205,6 +205,22 @@ fn a_forged_tag_hides_nothing() {
 }
 
 #[test]
+fn a_name_inside_of_what_was_found_still_tells_of_its_secret() {
+    for (text, expected) in [
+        (
+            "{\"password\":\"\napi_key: \"Zq8fJ2kLm9pQ4rSt\"",
+            "{\"password\":\"[password]\"[secret]\"",
+        ),
+        (
+            "password=\nclient_secret: \"Zq8fJ2kLm9pQ4rSt\"",
+            "password=\n[password]: \"[secret]\"",
+        ),
+    ] {
+        assert_eq!(line(text), expected);
+    }
+}
+
+#[test]
 fn a_name_that_is_a_secret_is_replaced() {
     let redactor = redactor();
     let name = "tokens.ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
@@ -339,6 +355,14 @@ fn encodings_hide_nothing() {
         "blob [aws-key-id] x"
     );
     assert_eq!(line("my_AKIAGYX5T7WEEXINAKMH x"), "my_[aws-key-id] x");
+    assert_eq!(
+        line(r#"b {"p\u0061ssword":"hunter22","n":1} {\"t\":\"\u0041KIAGYX5T7WEEXINAKMH\"}"#),
+        r#"b {"p\u0061ssword":"[password]","n":1} {\"t\":\"[aws-key-id]\"}"#
+    );
+    assert_eq!(
+        line(r#"{"password":"a b&c12345","url":"/x?y=a%20b%26c12345&z=a%20b"}"#),
+        r#"{"password":"[password]","url":"/x?y=[secret]&z=a%20b"}"#
+    );
 }
 
 #[test]

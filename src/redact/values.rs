@@ -82,9 +82,16 @@ pub(super) fn behind_scheme(text: &[u8], value: Range<usize>) -> Range<usize> {
     let end = if start < value.end {
         value.end
     } else {
-        rest.iter()
-            .position(|b| b.is_ascii_whitespace() || b"\"'`\\".contains(b))
-            .map_or(text.len(), |end| start + end)
+        let word = rest
+            .split(|b| b.is_ascii_whitespace() || b"\"'`\\".contains(b))
+            .next()
+            .unwrap_or_default();
+        // What ends a part of the sentence is not of the credential: with it, its tag would be another.
+        let ends = word.iter().rev().take_while(|b| b",;.:)]}".contains(b));
+        match word.len() - ends.count() {
+            0 => start + word.len(),
+            length => start + length,
+        }
     };
     if length == 0 || room == 0 || end <= start {
         return value;
@@ -266,7 +273,9 @@ mod tests {
         check("hunter correct", "hunter correct");
         assert_eq!(behind_scheme(b"Zq8fJ2kLm9pQ4rSt for bob", 0..16), 0..16);
         assert_eq!(behind_scheme(b"hunter for bob", 0..6), 0..10);
-        assert_eq!(behind_scheme(b"Bearer abc, rest", 0..6), 7..11);
+        assert_eq!(behind_scheme(b"Bearer abc, rest", 0..6), 7..10);
+        assert_eq!(behind_scheme(b"Bearer abc==). x", 0..6), 7..12);
+        assert_eq!(behind_scheme(b"Bearer ...", 0..6), 7..10);
     }
 
     #[test]

@@ -103,6 +103,50 @@ fn redaction_stands_between_events_and_batch() {
 }
 
 #[test]
+fn a_private_key_that_comes_line_by_line_in_two_bodies_is_redacted_to_its_end() {
+    const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    let pipeline = pipeline_with(&Options::default(), None);
+    let line = |text: &str| serde_json::json!({ "message": text }).to_string();
+    let lines = [
+        "loading the key",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "Proc-Type: 4,ENCRYPTED",
+        &format!("{BODY}a"),
+        &format!("{BODY}b"),
+        "Aw==",
+        "-----END RSA PRIVATE KEY-----",
+        "key loaded",
+    ];
+    for format in [Format::Auto, Format::Text] {
+        let written = lines.map(|text| match format {
+            Format::Text => text.to_owned(),
+            _ => line(text),
+        });
+        let (first, second) = written.split_at(4);
+        let of = |lines: &[String]| run(&pipeline, &payload(format, lines.join("\n")));
+        // Others in between, whose source is another.
+        let first = values(&of(first), Field::Message);
+        let other = Payload {
+            source: "other".into(),
+            ..payload(format, written[4].clone())
+        };
+        assert_eq!(
+            values(&run(&pipeline, &other), Field::Message),
+            [lines[4]],
+            "{format:?}"
+        );
+        let second = values(&of(second), Field::Message);
+        let clean = [first, second].concat();
+        assert_eq!(clean[0], lines[0]);
+        assert_eq!(clean[7], lines[7]);
+        for clean in &clean[1..7] {
+            assert!(clean.starts_with("[R:private-key:"), "{format:?} {clean}");
+            assert!(clean.ends_with(']'), "{format:?} {clean}");
+        }
+    }
+}
+
+#[test]
 fn empty_bodies_are_empty_batches() {
     let pipeline = pipeline_with(&Options::default(), None);
     for body in ["", "\n\n", "[]", "{\"events\":[]}"] {

@@ -19,7 +19,10 @@ pub(in crate::redact) fn rewrite(
     if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return Err(NotJson);
     }
-    let mut part = Tally::default();
+    let mut part = Tally {
+        is_again: tally.is_again,
+        ..Tally::default()
+    };
     let mut writer = Writer::new(redactor, text, 1, &mut part);
     writer.own = Some(own);
     writer.document()?;
@@ -73,11 +76,32 @@ impl Writer<'_, '_> {
         written: &[u8],
         clean: Option<Vec<u8>>,
     ) -> Option<Vec<u8>> {
+        self.in_string(written, clean, |writer, text| writer.by_own(text, None))
+    }
+
+    /// The same for a name as it is written.
+    pub(in crate::redact) fn by_own_in_name(
+        &mut self,
+        written: &[u8],
+        clean: Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        self.in_string(written, clean, |writer, text| {
+            let own = writer.own.filter(|own| !own.allows_field(&writer.path))?;
+            own.name(writer.redactor, text, writer.tally)
+        })
+    }
+
+    fn in_string(
+        &mut self,
+        written: &[u8],
+        clean: Option<Vec<u8>>,
+        by_own: impl FnOnce(&mut Self, &[u8]) -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
         if self.own.is_none() {
             return clean;
         }
         let text = unescape(clean.as_deref().unwrap_or(written));
-        let Some(changed) = self.by_own(&text, None) else {
+        let Some(changed) = by_own(self, &text) else {
             return clean;
         };
         let mut out = Vec::with_capacity(changed.len() + 16);

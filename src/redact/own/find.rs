@@ -1,15 +1,22 @@
 //! What the operator's rules find in a value, and what becomes of it.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::super::Redactor;
 use super::super::counts::Done;
+use super::super::passes::Pass;
 use super::super::replace::Tally;
-use super::super::spans;
+use super::super::scan::lossless;
+use super::super::{rules, spans};
+use super::layers::{self, TooMany};
 use super::options::{Action, Mode};
 use super::{Own, personal};
 use crate::model::{Event, Field, FieldName, Value};
+
+/// What stands before the end that a mask leaves.
+const STARS: &str = "****";
 
 /// What becomes of a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,16 +30,69 @@ pub(in crate::redact) enum Outcome {
 }
 
 /// How a find is replaced.
-enum How {
+#[derive(Clone, Copy)]
+pub(super) enum How {
     Tag,
     Drop,
-    With(Vec<u8>),
+    Mask(Mask),
 }
 
-struct Found<'o> {
-    place: Range<usize>,
-    id: &'o str,
-    how: How,
+/// What a mask leaves.
+#[derive(Clone, Copy)]
+pub(super) enum Mask {
+    Last(usize),
+    Email,
+    Phone,
+    Address(IpAddr),
+}
+
+impl Mask {
+    fn of(self, secret: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Last(keep) => mask(secret, keep),
+            Self::Email => personal::mask_email(secret),
+            Self::Phone => personal::mask_phone(secret),
+            Self::Address(address) => personal::mask_address(address),
+        }
+    }
+}
+
+/// What a rule found.
+pub(super) struct Found<'o> {
+    pub(super) place: Range<usize>,
+    pub(super) id: &'o str,
+    pub(super) how: How,
+    /// What it says where it was found under an encoding.
+    pub(super) said: Option<Vec<u8>>,
+}
+
+impl Found<'_> {
+    /// Notes what was found, before its place is brought back to the encoded text.
+    pub(super) fn say(&mut self, plain: &[u8]) {
+        self.said.get_or_insert_with(|| plain.to_vec());
+    }
+
+    /// What is tagged or masked.
+    fn secret<'t>(&'t self, text: &'t [u8]) -> &'t [u8] {
+        let written = || text.get(self.place.clone()).unwrap_or_default();
+        self.said.as_deref().unwrap_or_else(written)
+    }
+
+    /// What is left by a mask. Of an encoded text no sign that its encoding may need stands unescaped.
+    fn masked(&self, mask: Mask, text: &[u8]) -> Vec<u8> {
+        let mut masked = mask.of(self.secret(text));
+        if self.said.is_some() {
+            // Bytes that were encoded need not be text.
+            let is_text = std::str::from_utf8(&masked).is_ok();
+            for byte in &mut masked {
+                let is_sign = byte.is_ascii_control() || b"\"\\%&#+; ".contains(byte);
+                if is_sign || !is_text && !byte.is_ascii() {
+                    *byte = b'*';
+                }
+            }
+        }
+        masked
+    }
 }
 
 impl Own {
@@ -41,35 +101,58 @@ impl Own {
         &self,
         redactor: &Redactor,
         event: &mut Event<'_>,
+        pass: &mut Pass,
         tally: &mut Tally,
     ) {
         if self.rules.is_empty() && !self.is_personal() {
             return;
         }
-        event.fields_mut().retain_mut(|(name, value)| {
+        for (at, (name, value)) in event.fields_mut().iter_mut().enumerate() {
             let (Value::Str(text) | Value::Num(text)) = &*value else {
-                return true;
+                continue;
             };
             let is_ours = matches!(
                 name,
                 FieldName::Known(Field::RedactionCount | Field::RedactionRules)
             );
             let path = name.public();
-            if is_ours || self.allows_field(&path) {
-                return true;
+            if is_ours || !pass.takes(at) || self.allows_field(&path) {
+                continue;
             }
+            let clean_name = match &*name {
+                FieldName::Ext(name) => self.name(redactor, name.as_bytes(), tally),
+                FieldName::Known(_) => None,
+            };
             let outcome = self.value(redactor, Some(&path), text.as_bytes(), tally);
+            if clean_name.is_some() || matches!(outcome, Outcome::Replaced(_)) {
+                pass.change(at);
+            }
+            if let Some(clean) = clean_name {
+                *name = FieldName::Ext(lossless(clean).into());
+            }
             tally.finds.place(name);
             match outcome {
-                Outcome::Kept => true,
-                Outcome::Replaced(clean) => {
-                    let clean = String::from_utf8_lossy(&clean).into_owned();
-                    *value = Value::Str(clean.into());
-                    true
+                Outcome::Kept => {}
+                Outcome::Replaced(clean) => *value = Value::Str(lossless(clean).into()),
+                Outcome::Dropped => {
+                    *value = Value::Null;
+                    pass.drop_field(at);
                 }
-                Outcome::Dropped => false,
             }
-        });
+        }
+    }
+
+    /// What is left of a name, which may say whose value it is; `None` where nothing changes.
+    pub(in crate::redact) fn name(
+        &self,
+        redactor: &Redactor,
+        name: &[u8],
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        match self.value(redactor, None, name, tally) {
+            Outcome::Replaced(clean) => Some(clean),
+            Outcome::Kept | Outcome::Dropped => None,
+        }
     }
 
     /// Works on one value, or on text that is no field and has no path.
@@ -81,22 +164,20 @@ impl Own {
         tally: &mut Tally,
     ) -> Outcome {
         let masked = redactor.masked(text);
-        let seen = masked.as_ref().map_or(text, |(masked, _)| masked);
-        let mut found = Vec::new();
-        self.by_rule(path, seen, &mut found);
-        if self.is_personal() {
-            self.personal(path, seen, &mut found);
-        }
-        for find in &mut found {
-            find.place = spans::whole_characters(text, &find.place);
-        }
-        found.retain(|find| {
-            let secret = text.get(find.place.clone()).unwrap_or_default();
-            let tags = masked.iter().flat_map(|(_, tags)| tags);
-            let mut touching =
-                tags.filter(|tag| find.place.start < tag.end && tag.start < find.place.end);
-            touching.next().is_none() && !self.allows(secret, &redactor.key)
-        });
+        let (seen, tags) = match &masked {
+            Some((seen, tags)) => (seen.as_slice(), tags.as_slice()),
+            None => (text, &[][..]),
+        };
+        let Ok(found) = self.places(redactor, path, seen, 0) else {
+            if self.dry_run {
+                tally.try_rule(rules::OVERSIZE);
+                return Outcome::Kept;
+            }
+            return redactor
+                .oversize(tally)
+                .map_or(Outcome::Dropped, Outcome::Replaced);
+        };
+        let found = layers::outside(found, tags, text);
         if found.is_empty() {
             return Outcome::Kept;
         }
@@ -106,14 +187,33 @@ impl Own {
             }
             return Outcome::Kept;
         }
-        if found.len() > self.finds_max {
-            return redactor
-                .oversize(tally)
-                .map_or(Outcome::Dropped, Outcome::Replaced);
-        }
-        // Of finds that overlap the first counts, and of those the longest.
-        found.sort_by_key(|find| (find.place.start, usize::MAX - find.place.end));
         apply(redactor, path, text, found, tally)
+    }
+
+    /// Finds in the text as it stands, but for those that the operator excepts and those that a mask would not change.
+    pub(super) fn plain<'o>(
+        &'o self,
+        redactor: &Redactor,
+        path: Option<&str>,
+        text: &[u8],
+    ) -> Result<Vec<Found<'o>>, TooMany> {
+        let mut found = Vec::new();
+        self.by_rule(path, text, &mut found);
+        if self.is_personal() {
+            self.personal(path, text, &mut found);
+        }
+        if found.len() > self.finds_max {
+            return Err(TooMany);
+        }
+        for find in &mut found {
+            find.place = spans::whole_characters(text, &find.place);
+        }
+        found.retain(|find| {
+            let secret = text.get(find.place.clone()).unwrap_or_default();
+            let changes = !matches!(find.how, How::Mask(mask) if mask.of(secret) == secret);
+            changes && !self.allows(secret, &redactor.key)
+        });
+        Ok(found)
     }
 
     fn is_personal(&self) -> bool {
@@ -139,47 +239,45 @@ impl Own {
                 how: match rule.action {
                     Action::Tag => How::Tag,
                     Action::Drop => How::Drop,
-                    Action::Mask => {
-                        let secret = text.get(place.clone()).unwrap_or_default();
-                        How::With(mask(secret, rule.keep_last))
-                    }
+                    Action::Mask => How::Mask(Mask::Last(rule.keep_last)),
                 },
                 place,
                 id: &rule.id,
+                said: None,
             }));
         }
     }
 
     fn personal<'o>(&'o self, path: Option<&str>, text: &[u8], found: &mut Vec<Found<'o>>) {
         let most = self.finds_max + 1;
-        let mut add =
-            |mode: Mode, id: &'o str, place: Range<usize>, mask: &dyn Fn(&[u8]) -> Vec<u8>| {
-                let secret = text.get(place.clone()).unwrap_or_default();
-                let how = match mode {
-                    Mode::Mask => How::With(mask(secret)),
-                    _ => How::Tag,
-                };
-                let changes = !matches!(&how, How::With(mask) if mask == secret);
-                if changes && found.len() <= most {
-                    found.push(Found { place, id, how });
-                }
+        let mut add = |mode: Mode, id: &'o str, place: Range<usize>, mask: Mask| {
+            let how = match mode {
+                Mode::Mask => How::Mask(mask),
+                _ => How::Tag,
             };
+            if found.len() <= most {
+                found.push(Found {
+                    place,
+                    id,
+                    how,
+                    said: None,
+                });
+            }
+        };
         if self.personal.email != Mode::Off {
             let mode = self.personal.email;
-            personal::emails(text, |place| {
-                add(mode, "email", place, &personal::mask_email)
-            });
+            personal::emails(text, |place| add(mode, "email", place, Mask::Email));
         }
         if self.personal.phone != Mode::Off {
             let mode = self.personal.phone;
             personal::phones(path, text, |place| {
-                add(mode, "phone", place, &personal::mask_phone);
+                add(mode, "phone", place, Mask::Phone);
             });
         }
         if self.personal.ip != Mode::Off {
             let mode = self.personal.ip;
             personal::addresses(text, |place, address| {
-                add(mode, "ip", place, &|_| personal::mask_address(address));
+                add(mode, "ip", place, Mask::Address(address));
             });
         }
     }
@@ -204,20 +302,14 @@ fn apply(
     let mut out = Vec::with_capacity(text.len());
     let mut copied = 0;
     for find in found {
-        if find.place.start < copied {
-            continue;
-        }
         out.extend_from_slice(text.get(copied..find.place.start).unwrap_or_default());
         let id = Cow::Owned(find.id.to_owned());
         match find.how {
-            How::With(mask) => {
+            How::Mask(mask) => {
                 tally.add_done(id, Done::Mask);
-                out.extend_from_slice(&mask);
+                out.extend_from_slice(&find.masked(mask, text));
             }
-            How::Tag | How::Drop => {
-                let secret = text.get(find.place.clone()).unwrap_or_default();
-                redactor.tag(id, secret, &mut out, tally);
-            }
+            How::Tag | How::Drop => redactor.tag(id, find.secret(text), &mut out, tally),
         }
         copied = find.place.end;
     }
@@ -225,11 +317,17 @@ fn apply(
     Outcome::Replaced(out)
 }
 
-/// Stars, always as many, and the last characters: never more than half of them.
+/// Stars, always as many, and the last characters: never more than half of them. What is masked already stays, or
+/// each further pass would take more of it.
 fn mask(secret: &[u8], keep_last: usize) -> Vec<u8> {
     let text = String::from_utf8_lossy(secret);
+    if let Some(left) = text.strip_prefix(STARS)
+        && left.chars().count() <= keep_last
+    {
+        return secret.to_vec();
+    }
     let length = text.chars().count();
     let kept = keep_last.min(length / 2);
     let tail: String = text.chars().skip(length - kept).collect();
-    format!("****{tail}").into_bytes()
+    format!("{STARS}{tail}").into_bytes()
 }

@@ -5,6 +5,7 @@
 
 mod document;
 mod find;
+mod layers;
 mod lint;
 mod options;
 mod paths;

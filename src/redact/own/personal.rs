@@ -44,8 +44,12 @@ pub(super) fn phones(path: Option<&str>, text: &[u8], mut take: impl FnMut(Range
     let is_part = |b: &u8| b.is_ascii_digit() || b" -().".contains(b);
     let digits = |text: &[u8]| text.iter().filter(|b| b.is_ascii_digit()).count();
     if path.is_some_and(is_phone_name) {
-        let body = text.strip_prefix(b"+").unwrap_or(text);
-        if body.iter().all(is_part) && (7..=15).contains(&digits(body)) {
+        // People also write `030/901820 ext. 5`.
+        let others = text
+            .iter()
+            .filter(|b| !is_part(b) && !b"+/".contains(b))
+            .count();
+        if text.len() <= 40 && others <= 3 && (7..=20).contains(&digits(text)) {
             return take(0..text.len());
         }
     }
@@ -96,10 +100,12 @@ pub(super) fn mask_phone(text: &[u8]) -> Vec<u8> {
 /// Every IP address of a text.
 pub(super) fn addresses(text: &[u8], mut take: impl FnMut(Range<usize>, IpAddr)) {
     let is_part = |b: u8| b.is_ascii_hexdigit() || b == b'.' || b == b':';
+    // Dots before it part it from a name: `by.203.0.113.7`.
+    let is_begin = |b: u8| is_part(b) && b != b'.';
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let start = at + rest.iter().position(|b| is_part(*b)).unwrap_or(rest.len());
+        let start = at + rest.iter().position(|b| is_begin(*b)).unwrap_or(rest.len());
         let run = text.get(start..).unwrap_or_default();
         let length = run.iter().take_while(|b| is_part(**b)).count();
         at = start + length.max(1);
@@ -208,7 +214,10 @@ mod tests {
         check(None, "+14155550123", &["+14155550123"]);
         check(None, "1+14155550123 +0123456789 +123 5+5 030 901820", &[]);
         check(Some("ext.user.phone_number"), "030 901820", &["030 901820"]);
+        let written = "(030) 90/18-20 ext. 5";
+        check(Some("ext.user.tel"), written, &[written]);
         check(Some("ext.user.phone_number"), "unknown", &[]);
+        check(Some("ext.user.phone"), "2026-11-21T10:15:00Z", &[]);
         assert_eq!(mask_phone(b"+49 30 901820-12"), b"****12");
     }
 
@@ -230,6 +239,8 @@ mod tests {
             "[2001:db8:1:2::7]:443 fe80::1",
             &[("2001:db8:1:2::7", "2001:db8:1::"), ("fe80::1", "fe80::")],
         );
+        check("by.203.0.113.7.n", &[]);
+        check("by.203.0.113.7", &[("203.0.113.7", "203.0.113.0")]);
         check(
             "::ffff:203.0.113.7",
             &[("::ffff:203.0.113.7", "::ffff:203.0.113.0")],

@@ -122,15 +122,139 @@ fn own_rules_know_the_paths_of_json_lines() {
 }
 
 #[test]
+fn own_rules_see_through_encodings() {
+    let redactor = redactor(&format!("{RULES}\n[personal]\nemail = \"mask\""));
+    let check = |given: &str, expected: &str| {
+        let clean = line(&redactor, given);
+        assert_eq!(clean, expected, "{given}");
+        assert_eq!(line(&redactor, &clean), clean, "{given}");
+    };
+    check("u?a=acme%5Fab12cd34ef&b=1", "u?a=[acme-token]&b=1");
+    check("u?a=%2561cme%255Fab12cd34ef&b=1", "u?a=[acme-token]&b=1");
+    check(
+        r#"body {"a":"\u0061cme_ab12cd34ef"}"#,
+        r#"body {"a":"[acme-token]"}"#,
+    );
+    check(
+        r#"{"body":"{\"a\":\"\\u0061cme_ab12cd34ef\",\"n\":1}"}"#,
+        r#"{"body":"{\"a\":\"[acme-token]\",\"n\":1}"}"#,
+    );
+    // "token acme_ab12cd34ef here"
+    check(
+        "x dG9rZW4gYWNtZV9hYjEyY2QzNGVmIGhlcmU= y",
+        "x [acme-token] y",
+    );
+    check(
+        r#"{"a":{"kunde":"x %34%38%32%31%31%30%39%33"}}"#,
+        r#"{"a":{"kunde":"x ****093"}}"#,
+    );
+    check("to=jo%40example.com&n=1", "to=****@example.com&n=1");
+    check("to=jo%40ex%ecample.com", "to=****@ex*ample.com");
+    // One secret has one tag, whatever carries it.
+    let tag = |text: &str| {
+        let clean = redactor.redact_text(text).into_owned();
+        clean
+            .split_once("[R:")
+            .unwrap()
+            .1
+            .split(']')
+            .next()
+            .map(str::to_owned)
+    };
+    let plain = tag("acme_ab12cd34ef");
+    for text in [
+        "acme%5Fab12cd34ef",
+        r"\u0061cme_ab12cd34ef",
+        "dG9rZW4gYWNtZV9hYjEyY2QzNGVmIGhlcmU=",
+    ] {
+        assert_eq!(tag(text), plain, "{text}");
+    }
+}
+
+#[test]
+fn own_rules_look_at_names_too() {
+    let redactor = redactor(&format!(
+        "{RULES}\n[personal]\nemail = \"mask\"\nip = \"mask\""
+    ));
+    assert_eq!(
+        line(
+            &redactor,
+            r#"{"by":{"jo@example.com":{"acme_ab12cd34ef":1},"203.0.113.7":[2]},"n":"\u00e9"}"#
+        ),
+        r#"{"by":{"****@example.com":{"[acme-token]":1},"203.0.113.0":[2]},"n":"\u00e9"}"#
+    );
+    let clean = cleaned(
+        &redactor,
+        &[("by.acme_ab12cd34ef.n", "x"), ("by.203.0.113.7", "y")],
+    );
+    let names: Vec<String> = clean.iter().map(|(name, _)| short(name)).collect();
+    assert_eq!(names[..2], ["ext.by.[acme-token].n", "ext.by.203.0.113.0"]);
+}
+
+#[test]
+fn what_a_tag_covers_hides_nothing_beside_it() {
+    let redactor = redactor(RULES);
+    let clean = cleaned(
+        &redactor,
+        &[("user.diary", "dear diary, password=hunter22 and more")],
+    );
+    assert_eq!(clean[0].0, "redaction.count", "{clean:?}");
+    let id = redactor.key.id();
+    let given = format!("badge 49[R:cvv:{id}]927398716 acme_[R:cvv:{id}]ab12cd34ef");
+    assert_eq!(line(&redactor, &given), short(&given));
+    let rules = "[[rules]]\nid = \"own-rule\"\nregex = 'acme=([^ ]{1,80})'";
+    let redactor = self::redactor(rules);
+    let given = format!("acme=[R:cvv:{id}]hunter22 x", id = redactor.key.id());
+    assert_eq!(line(&redactor, &given), "acme=[cvv][own-rule] x");
+}
+
+#[test]
+fn finds_that_overlap_go_to_the_end_of_the_last() {
+    let rules = r#"
+[[rules]]
+id = "first"
+regex = 'acme-[0-9]{1,4}'
+[[rules]]
+id = "second"
+regex = '[0-9]{1,4}-key-[a-z]{4,20}'
+keywords = ["-key-"]
+[[rules]]
+id = "third"
+regex = 'drop-[a-z]{1,9}'
+fields = ["*.b"]
+action = "drop"
+"#;
+    let redactor = redactor(rules);
+    assert_eq!(line(&redactor, "x acme-123-key-hidden y"), "x [first] y");
+    let given = r#"{"a":"drop-it","b":"acme-1 drop-it"}"#;
+    assert_eq!(line(&redactor, given), r#"{"a":"drop-it","b":""}"#);
+}
+
+#[test]
+fn what_is_masked_stays_as_it_is() {
+    let redactor = redactor(
+        "[[rules]]\nid = \"own-rule\"\nregex = '.{1,99}'\nfields = [\"*.a\"]\naction = \"mask\"\nkeep_last = 8",
+    );
+    let once = line(&redactor, r#"{"a":"0123456789abcdefghij"}"#);
+    assert_eq!(once, r#"{"a":"****cdefghij"}"#);
+    assert_eq!(line(&redactor, &once), once);
+    let long = r#"{"a":"****0123456789"}"#;
+    assert_eq!(line(&redactor, long), r#"{"a":"****3456789"}"#);
+}
+
+#[test]
 fn a_dry_run_counts_and_leaves() {
     let text = format!("dry_run = true\n{RULES}\n[personal]\nemail = \"tag\"");
     let redactor = redactor(&text);
-    let given = "acme_ab12cd34ef a@example.com password=hunter22";
+    let given = "acme_ab12cd34ef a@example.com password=hunter22 100%20";
     let mut filter = super::super::Filter::new(&redactor);
     let mut out = Vec::new();
     filter.line(given.as_bytes(), &mut out);
     let out = short(std::str::from_utf8(&out).unwrap());
-    assert_eq!(out, "acme_ab12cd34ef a@example.com password=[password]");
+    assert_eq!(
+        out,
+        "acme_ab12cd34ef a@example.com password=[password] 100%20"
+    );
     let tried: Vec<_> = filter
         .stats()
         .tried
@@ -211,53 +335,56 @@ fn exceptions_are_by_field_by_tag_and_by_regex() {
     );
 }
 
+/// Whether exactly this is wrong with the settings: each by the setting and words of what is told.
+fn check_wrong(text: &str, expected: &[(&str, &str)]) {
+    let wrong = Own::new(&options(text)).err().unwrap_or_default();
+    let fits = wrong.len() == expected.len()
+        && wrong
+            .iter()
+            .zip(expected)
+            .all(|(wrong, (setting, what))| wrong.setting == *setting && wrong.what.contains(what));
+    assert!(fits, "{text}: {wrong:?}");
+}
+
 #[test]
 fn what_cannot_work_is_told_with_its_place() {
-    let check = |text: &str, expected: &[(&str, &str)]| {
-        let wrong = Own::new(&options(text)).err().unwrap_or_default();
-        let fits = wrong.len() == expected.len()
-            && wrong.iter().zip(expected).all(|(wrong, (setting, what))| {
-                wrong.setting == *setting && wrong.what.contains(what)
-            });
-        assert!(fits, "{text}: {wrong:?}");
-    };
     let rule = |regex: &str, more: &str| {
         format!("[[rules]]\nid = \"own-rule\"\nregex = '{regex}'\n{more}")
     };
-    check("", &[]);
-    check(RULES, &[]);
+    check_wrong("", &[]);
+    check_wrong(RULES, &[]);
     let regex = "redact.rules.0.regex";
-    check(&rule("acme_[a-z]+", ""), &[(regex, "unbounded repeat")]);
-    check(
+    check_wrong(&rule("acme_[a-z]+", ""), &[(regex, "unbounded repeat")]);
+    check_wrong(
         &rule("acme_[a-z]{1,5000}", ""),
         &[(regex, "unbounded repeat")],
     );
-    check(&rule("(acme_)?", ""), &[(regex, "empty text")]);
-    check(&rule("acme_(", ""), &[(regex, "no regular expression")]);
-    check(&rule("[0-9]{6}", ""), &[(regex, "no literal")]);
-    check(&rule("[0-9]{6}", "fields = [\"a.b\"]"), &[]);
-    check(&rule("[0-9]{6}", "keywords = [\"acme\"]"), &[]);
-    check(&rule("GET|POST|request|user", ""), &[(regex, "too broad")]);
-    check(&rule("acme|other", ""), &[]);
-    check(&rule("acme|ot", ""), &[(regex, "no literal")]);
-    check(&rule("", ""), &[(regex, "expected 1 to")]);
-    check(
+    check_wrong(&rule("(acme_)?", ""), &[(regex, "empty text")]);
+    check_wrong(&rule("acme_(", ""), &[(regex, "no regular expression")]);
+    check_wrong(&rule("[0-9]{6}", ""), &[(regex, "no literal")]);
+    check_wrong(&rule("[0-9]{6}", "fields = [\"a.b\"]"), &[]);
+    check_wrong(&rule("[0-9]{6}", "keywords = [\"acme\"]"), &[]);
+    check_wrong(&rule("GET|POST|request|user", ""), &[(regex, "too broad")]);
+    check_wrong(&rule("acme|other", ""), &[]);
+    check_wrong(&rule("acme|ot", ""), &[(regex, "no literal")]);
+    check_wrong(&rule("", ""), &[(regex, "expected 1 to")]);
+    check_wrong(
         &rule("acme_1", "keywords = [\"ab\"]"),
         &[("redact.rules.0.keywords", "3 characters")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "fields = [\"a b\"]"),
         &[("redact.rules.0.fields", "paths")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "keep_last = 2"),
         &[("redact.rules.0.keep_last", "mask")],
     );
-    check(
+    check_wrong(
         &rule("acme_1", "keep_last = 9\naction = \"mask\""),
         &[("redact.rules.0.keep_last", "at most 8")],
     );
-    check(
+    check_wrong(
         "[[rules]]\nid = \"Own\"\nregex = 'acme'\n[[rules]]\nid = \"card\"\nregex = 'acme'",
         &[
             ("redact.rules.0.id", "lower-case"),
@@ -265,22 +392,36 @@ fn what_cannot_work_is_told_with_its_place() {
         ],
     );
     let two = format!("{}\n{}", rule("acme", ""), rule("acme", ""));
-    check(&two, &[("redact.rules.1.id", "another rule")]);
-    check(
+    check_wrong(&two, &[("redact.rules.1.id", "another rule")]);
+    assert!(toml::from_str::<Options>("[[rules]]\nid = \"a\"\nregexp = \"b\"").is_err());
+}
+
+#[test]
+fn exceptions_that_would_end_redaction_are_told() {
+    check_wrong(
         "[allow]\nfields = [\"*\"]",
         &[("redact.allow.fields", "end all")],
     );
-    check("[allow]\ntags = [\"abc\"]", &[("redact.allow.tags", "16")]);
-    check("[allow]\ntags = [\"[R:card:ab2c:abcdefghijklmnop]\"]", &[]);
-    check(
+    check_wrong(
+        "[allow]\nfields = [\"EXT.*\"]",
+        &[("redact.allow.fields", "end all")],
+    );
+    for broad in [".{1,9}", "[a-z]{1,20}[0-9]{1,9}", "AKIA[A-Z0-9]{16}"] {
+        check_wrong(
+            &format!("[allow]\nregexes = ['{broad}']"),
+            &[("redact.allow.regexes", "too broad")],
+        );
+    }
+    check_wrong("[allow]\ntags = [\"abc\"]", &[("redact.allow.tags", "16")]);
+    check_wrong("[allow]\ntags = [\"[R:card:ab2c:abcdefghijklmnop]\"]", &[]);
+    check_wrong(
         "[allow]\nregexes = ['[A-Za-z0-9]{1,99}']",
         &[("redact.allow.regexes", "too broad")],
     );
-    check(
+    check_wrong(
         "[allow]\nregexes = ['test-.*']",
         &[("redact.allow.regexes", "unbounded")],
     );
-    assert!(toml::from_str::<Options>("[[rules]]\nid = \"a\"\nregexp = \"b\"").is_err());
 }
 
 #[test]
