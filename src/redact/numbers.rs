@@ -1,5 +1,6 @@
 //! Numbers that are secrets by their digits: payment cards, IBANs, US social security numbers.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::check;
@@ -167,16 +168,15 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
     let Some(numbers) = text.get(run.clone()) else {
         return;
     };
+    let is_alone = LazyCell::new(|| is_alone(text, &run));
     for (offset, window) in numbers.windows(11).enumerate() {
         let [a, b, c, d1, e, f, d2, g, h, i, j] = window else {
             continue;
         };
-        let separated = d1 == d2 && (*d1 == b'-' || *d1 == b' ' && is_alone(text, &run));
-        if !separated
-            || ![a, b, c, e, f, g, h, i, j]
-                .into_iter()
-                .all(u8::is_ascii_digit)
-        {
+        let is_number = [a, b, c, e, f, g, h, i, j]
+            .into_iter()
+            .all(u8::is_ascii_digit);
+        if !is_number || d1 != d2 || !(*d1 == b'-' || *d1 == b' ' && *is_alone) {
             continue;
         }
         let at = run.start + offset;
