@@ -14,6 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::decoded;
 use super::encoding::{self, Back};
+use super::gate::Gate;
 use super::keys::Keys;
 use super::numbers;
 use super::rules::{self, Find, Rule};
@@ -47,84 +48,6 @@ pub(super) struct Probe<'t> {
 const REACH: usize = 4096;
 /// Shortest text that is looked at for more than keywords: `%` and what it encodes.
 const ENCODED_MIN: usize = 8;
-
-/// Which bytes may begin a keyword: one bit for each hash of three bytes without case, and one for each of four, asked
-/// second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not; few places of
-/// a clean text pass.
-struct Gate {
-    three: Box<Bits>,
-    four: Box<Bits>,
-}
-
-type Bits = [u64; 1024];
-
-impl Gate {
-    fn new(keywords: &[&str]) -> Self {
-        let mut gate = Self {
-            three: Box::new([0; 1024]),
-            four: Box::new([0; 1024]),
-        };
-        for keyword in keywords {
-            let head = Self::head(keyword.as_bytes());
-            Self::set(&mut gate.three, Self::three(head));
-            // Anything may follow a keyword of three bytes.
-            let last = if keyword.len() == 3 { 0..=255 } else { 0..=0 };
-            for last in last {
-                Self::set(&mut gate.four, Self::four(head | last << 24));
-            }
-        }
-        gate
-    }
-
-    /// Four bytes without case: the bit that tells a letter's case is set in all. Few others fall together by it.
-    fn fold(bytes: [u8; 4]) -> u32 {
-        u32::from_le_bytes(bytes) | 0x2020_2020
-    }
-
-    /// The first four bytes; behind the end stands a space.
-    fn head(text: &[u8]) -> u32 {
-        let mut head = [0; 4];
-        for (to, byte) in head.iter_mut().zip(text) {
-            *to = *byte;
-        }
-        Self::fold(head)
-    }
-
-    /// The hash of the first three bytes: the multiplier's zeros put the fourth out.
-    fn three(head: u32) -> u32 {
-        head.wrapping_mul(0x3779_b100)
-    }
-
-    fn four(head: u32) -> u32 {
-        head.wrapping_mul(0x9e37_79b1)
-    }
-
-    fn set(bits: &mut Bits, hash: u32) {
-        let (word, bit) = Self::place(hash);
-        if let Some(word) = bits.get_mut(word) {
-            *word |= bit;
-        }
-    }
-
-    fn place(hash: u32) -> (usize, u64) {
-        let row = usize::try_from(hash >> 22).unwrap_or(0);
-        (row, 1 << ((hash >> 16) & 63))
-    }
-
-    fn holds(bits: &Bits, hash: u32) -> bool {
-        let (word, bit) = Self::place(hash);
-        bits.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    fn opens(&self, head: u32) -> bool {
-        Self::holds(&self.three, Self::three(head))
-    }
-
-    /// Asked where the first three bytes fit.
-    fn fits(&self, head: u32) -> bool {
-        Self::holds(&self.four, Self::four(head))
-    }
-}
 
 /// The compiled table.
 pub(super) struct Engine {
@@ -190,11 +113,7 @@ impl Engine {
     /// than remembering what was asked. A document is looked at by its names.
     pub(super) fn is_dull(&self, text: &[u8]) -> bool {
         let is_document = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
-        text.len() < ENCODED_MIN
-            && !is_document
-            && !text
-                .windows(3)
-                .any(|bytes| self.gate.opens(Gate::head(bytes)))
+        text.len() < ENCODED_MIN && !is_document && self.gate.is_shut(text)
     }
 
     /// Every secret in a text, in order; `None` where there are too many to replace one by one.
@@ -208,10 +127,11 @@ impl Engine {
         self.keywords(text, place, spans);
         numbers::find(text, spans);
         if layer < decoded::LAYERS && text.len() >= ENCODED_MIN {
-            if memchr::memchr(b'%', text).is_some() {
+            // Asked once for both: hardly a value holds either.
+            if memchr::memchr2(b'%', b'\\', text).is_some() {
                 self.percent(text, place, layer, spans);
+                self.unicode(text, place, layer, spans);
             }
-            self.unicode(text, place, layer, spans);
             if text.len() >= decoded::RUN_MIN {
                 self.base64(text, layer, spans);
             }
@@ -219,20 +139,9 @@ impl Engine {
     }
 
     fn keywords(&self, text: &[u8], place: Place, spans: &mut Spans) {
-        for (at, bytes) in text.array_windows().enumerate() {
-            let head = Gate::fold(*bytes);
-            if self.gate.opens(head) && self.gate.fits(head) {
-                self.keywords_from(text, at, place, spans);
-            }
-        }
-        // A keyword of three bytes may stand at the end.
-        if let Some(at) = text.len().checked_sub(3)
-            && self
-                .gate
-                .opens(Gate::head(text.get(at..).unwrap_or_default()))
-        {
-            self.keywords_from(text, at, place, spans);
-        }
+        self.gate.starts(text, |start| {
+            self.keywords_from(text, start, place, spans);
+        });
     }
 
     /// The keywords that begin at `start`. Apart, so that the loop over clean text stays small.

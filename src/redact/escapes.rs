@@ -1,6 +1,27 @@
 //! The escapes of JSON strings, undone and done.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+/// A string of a JSON document.
+pub(super) struct Written<'t> {
+    /// Between its quotes.
+    pub(super) place: Range<usize>,
+    /// What stands there.
+    pub(super) text: &'t [u8],
+    /// Whether it has no escapes.
+    pub(super) is_plain: bool,
+}
+
+impl<'t> Written<'t> {
+    /// What it says.
+    pub(super) fn plain(&self) -> Cow<'t, [u8]> {
+        match self.is_plain {
+            true => Cow::Borrowed(self.text),
+            false => unescape(self.text),
+        }
+    }
+}
 
 /// A string's text with its escapes undone.
 pub(super) fn unescape(written: &[u8]) -> Cow<'_, [u8]> {

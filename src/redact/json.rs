@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use super::Redactor;
 use super::engine::Place;
-use super::escapes::{escape, unescape};
+use super::escapes::{Written, escape, unescape};
 use super::keys::{self, Class, Kind};
 use super::own::Own;
 use super::replace::Tally;
 use super::values::{self, List};
+use super::{Known, Redactor};
 
 /// Deepest nesting of objects and arrays that is read.
 const LEVELS_MAX: usize = 128;
@@ -72,6 +72,8 @@ pub(super) struct Writer<'r, 't> {
     echo: Option<&'r [Vec<u8>]>,
     /// Set where the document is an event and the operator has rules of their own.
     pub(super) own: Option<&'r Own>,
+    /// Set where the document is a line: others like it came before.
+    pub(super) known: Option<&'r mut Known>,
     /// Names from the top to here, with dots; kept only for these.
     pub(super) path: String,
     /// Up to where the text has been taken over.
@@ -107,6 +109,7 @@ impl<'r, 't> Writer<'r, 't> {
             depth,
             echo: None,
             own: None,
+            known: None,
             path: String::new(),
             copied: 0,
             out: None,
@@ -142,7 +145,11 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     fn room(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        // Most often there is none, which one comparison tells.
+        while let Some(byte) = self.peek()
+            && byte <= b' '
+            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+        {
             self.at += 1;
         }
     }
@@ -160,8 +167,8 @@ impl<'r, 't> Writer<'r, 't> {
     fn any(&mut self, level: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
         match self.peek().ok_or(NotJson)? {
             b'"' => {
-                let body = self.string()?;
-                self.text_value(body, class);
+                let string = self.string()?;
+                self.text_value(string, class);
             }
             b'{' => self.object(level, class, levels + 1)?,
             b'[' => self.array(level, class, levels + 1)?,
@@ -207,48 +214,79 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    /// The place between the quotes of the string that begins here.
-    fn string(&mut self) -> Result<Range<usize>, NotJson> {
+    /// The string that begins here.
+    fn string(&mut self) -> Result<Written<'t>, NotJson> {
         self.eat(b'"')?;
         let start = self.at;
+        let mut is_plain = true;
         loop {
             let rest = self.text.get(self.at..).ok_or(NotJson)?;
             let next = memchr::memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
             self.at += next;
             if self.peek() == Some(b'"') {
+                let place = start..self.at;
                 self.at += 1;
-                return Ok(start..self.at - 1);
+                let text = self.text.get(place.clone()).ok_or(NotJson)?;
+                return Ok(Written {
+                    place,
+                    text,
+                    is_plain,
+                });
             }
+            is_plain = false;
             self.at += 2;
         }
     }
 
-    fn text_value(&mut self, body: Range<usize>, class: Class) {
-        let written = self.text.get(body.clone()).unwrap_or_default();
+    fn text_value(&mut self, string: Written<'t>, class: Class) {
         if self.is_allowed() {
             return;
         }
-        let clean = self.redacted(written, class);
-        if let Some(clean) = self.by_own_in_string(written, clean) {
-            self.replace(body, &clean);
+        let clean = self.redacted(&string.plain(), class);
+        if let Some(clean) = self.by_own_in_string(string.text, clean) {
+            self.replace(string.place, &clean);
         }
     }
 
-    /// A string as written, redacted and written again; `None` where nothing changes.
-    fn redacted(&mut self, written: &[u8], class: Class) -> Option<Vec<u8>> {
-        let text = unescape(written);
+    /// What a string says, redacted and written again; `None` where nothing changes.
+    fn redacted(&mut self, text: &[u8], class: Class) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
-            let clean = self.redactor.unlearned(&text, secrets, self.tally)?;
+            let clean = self.redactor.unlearned(text, secrets, self.tally)?;
             let mut out = Vec::with_capacity(clean.len() + 16);
             escape(&clean, &mut out);
             return Some(out);
         }
-        let clean = self
-            .redactor
-            .value(class, &text, Place::Text, self.depth, self.tally)?;
+        let clean = match class {
+            Class::Pass => self.searched(text)?,
+            class => {
+                let depth = self.depth;
+                self.redactor
+                    .value(class, text, Place::Text, depth, self.tally)?
+            }
+        };
         let mut out = Vec::with_capacity(clean.len() + 16);
         escape(&clean, &mut out);
         Some(out)
+    }
+
+    /// What is left of a text whose name says nothing; `None` where nothing changes.
+    fn searched(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        if self.redactor.engine.is_dull(text) {
+            return None;
+        }
+        let slot = match self.known.as_ref() {
+            Some(known) => Some(known.look(text)?),
+            None => None,
+        };
+        let clean = self
+            .redactor
+            .clean(text, Place::Text, self.depth, self.tally);
+        if clean.is_none()
+            && let (Some(known), Some(slot)) = (self.known.as_mut(), slot)
+        {
+            known.note(slot, text);
+        }
+        clean
     }
 
     fn replace(&mut self, place: Range<usize>, with: &[u8]) {
@@ -368,14 +406,13 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     fn member(&mut self, level: &mut Level<'t>, levels: usize) -> Result<(), NotJson> {
-        let place = self.string()?;
-        let written = self.text.get(place.clone()).unwrap_or_default();
-        let plain = unescape(written);
+        let name = self.string()?;
+        let (written, plain) = (name.text, name.plain());
         let outer = self.enter(&plain);
         let is_searched = self.echo.is_some() || written.len() > NAME_PLAIN_MAX;
-        let clean = is_searched.then(|| self.redacted(written, Class::Pass));
+        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass));
         if let Some(clean) = self.by_own_in_name(written, clean.flatten()) {
-            self.replace(place, &clean);
+            self.replace(name.place, &clean);
         }
         self.room();
         self.eat(b':')?;
@@ -444,7 +481,7 @@ impl<'r, 't> Writer<'r, 't> {
         ahead.eat(b',').ok()?;
         ahead.room();
         let key = ahead.string().ok()?;
-        if self.redactor.engine.keys().class(b"", self.text.get(key)?) != Class::PairName {
+        if self.redactor.engine.keys().class(b"", key.text) != Class::PairName {
             return None;
         }
         ahead.room();

@@ -1,7 +1,7 @@
 //! Names that say their value is secret: which class a name is in, and a bounded memory of the
 //! answers.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::names;
@@ -122,7 +122,13 @@ impl Keys {
 
     /// The class of one name, standing in an object that itself stands under `parent`.
     pub(super) fn class(&self, parent: &[u8], name: &[u8]) -> Class {
-        let hash = self.seed.hash_one((parent, name));
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_usize(parent.len());
+        if !parent.is_empty() {
+            hasher.write(parent);
+        }
+        hasher.write(name);
+        let hash = hasher.finish();
         self.remember(hash, || Some(classify(parent, name)))
             .unwrap_or(Class::Pass)
     }

@@ -16,6 +16,7 @@ mod encoding;
 mod engine;
 mod escapes;
 mod filter;
+mod gate;
 mod json;
 mod keys;
 mod known;

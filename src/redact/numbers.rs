@@ -41,7 +41,25 @@ pub(super) fn is_card_number(text: &[u8]) -> bool {
 }
 
 fn is_part(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | 0xC2 | 0xA0)
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "worked out by the compiler, which checks the bounds"
+    )]
+    // A table: asked of most bytes of most values.
+    const IS: [bool; 256] = {
+        let mut is = [false; 256];
+        let mut byte = b'0';
+        while byte <= b'9' {
+            is[byte as usize] = true;
+            byte += 1;
+        }
+        is[b' ' as usize] = true;
+        is[b'-' as usize] = true;
+        is[0xC2] = true;
+        is[0xA0] = true;
+        is
+    };
+    IS.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 fn look(text: &[u8], run: Range<usize>, spans: &mut Spans) {

@@ -106,8 +106,7 @@ impl Redactor {
     }
 
     fn line_pass(&self, own: Option<&Own>, line: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
-        if let Some(own) = own
-            && line.len() <= self.options.value_bytes_max
+        if line.len() <= self.options.value_bytes_max
             && let Ok(changed) = own::rewrite(self, own, line, tally)
         {
             return changed;

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use memchr::memmem::Finder;
 
 use super::Redactor;
 use super::replace::Tally;
@@ -25,6 +27,9 @@ const EVENTS_MAX: u32 = 1_000;
 const QUIET_S_MAX: i64 = 60;
 /// Longest last line of a key: longer ones are told by their looks.
 const WORD_MAX: usize = 32;
+
+/// What each beginning and each end says.
+static WORDS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"PRIVATE KEY"));
 
 /// A key that has begun in a source and has not ended.
 #[derive(Debug)]
@@ -173,7 +178,7 @@ pub(super) struct Mark {
 
 /// Every `-----BEGIN … PRIVATE KEY` and `END … PRIVATE KEY` of a text, in order.
 pub(super) fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
-    memchr::memmem::find_iter(text, b"PRIVATE KEY").filter_map(|at| {
+    WORDS.find_iter(text).filter_map(|at| {
         let from = at.saturating_sub(LABEL_MAX);
         let head = text.get(from..at)?;
         let begin = memchr::memmem::rfind(head, b"BEGIN");

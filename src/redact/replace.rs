@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::check;
 use super::counts::{Done, Finds};
@@ -22,6 +25,9 @@ use super::{Redactor, numbers};
 const LEARNED_MIN: usize = 8;
 /// Most secrets of one event that are looked for in its other values.
 const LEARNED_MAX: usize = 64;
+
+/// What every JSON Web Key says.
+static JWK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"kty\""));
 
 /// What redaction did to one event or line.
 #[derive(Debug, Default)]
@@ -273,7 +279,7 @@ impl Redactor {
         changed: Option<Vec<u8>>,
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
-        if memchr::memmem::find(text, b"\"kty\"").is_none() {
+        if JWK.find(text).is_none() {
             return changed;
         }
         let seen = changed.as_deref().unwrap_or(text);

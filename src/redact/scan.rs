@@ -44,7 +44,7 @@ pub(super) fn text(redactor: &Redactor, text: &[u8], tally: &mut Tally) -> Optio
     redactor.clean(text, Place::Text, 0, tally)
 }
 
-/// One pass over a line; `None` where nothing changes.
+/// One pass over a line that is no document; `None` where nothing changes.
 pub(super) fn line(redactor: &Redactor, line: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
     let clean = redactor.clean(line, Place::Text, 0, tally)?;
     let secrets = std::mem::take(&mut tally.learned);
@@ -99,10 +99,10 @@ fn field(
             None
         }
         Value::Str(text) if class == Class::Pass && place == Place::Text => {
-            known.look(text).and_then(|slot| {
+            known.look(text.as_bytes()).and_then(|slot| {
                 let clean = redactor.clean(text.as_bytes(), place, 0, tally);
                 if clean.is_none() {
-                    known.note(slot, text);
+                    known.note(slot, text.as_bytes());
                 }
                 clean
             })

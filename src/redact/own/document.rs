@@ -6,13 +6,13 @@ use super::super::json::{NotJson, Writer};
 use super::super::replace::Tally;
 use super::{Outcome, Own};
 
-/// Redacts a JSON document by the shipped rules and the operator's; `None` where nothing changes.
+/// Redacts a line that is a JSON document by the shipped rules and, where there are any, the operator's; `None` where nothing changes.
 ///
 /// # Errors
 /// When the text is none, or too deep. The tally is then as it was.
 pub(in crate::redact) fn rewrite(
     redactor: &Redactor,
-    own: &Own,
+    own: Option<&Own>,
     text: &[u8],
     tally: &mut Tally,
 ) -> Result<Option<Vec<u8>>, NotJson> {
@@ -23,10 +23,12 @@ pub(in crate::redact) fn rewrite(
         is_again: tally.is_again,
         ..Tally::default()
     };
-    let mut writer = Writer::new(redactor, text, 1, &mut part);
-    writer.own = Some(own);
-    writer.document()?;
-    let changed = writer.finish();
+    let changed = redactor.with_known(|known| {
+        let mut writer = Writer::new(redactor, text, 0, &mut part);
+        (writer.own, writer.known) = (own, Some(known));
+        writer.document()?;
+        Ok(writer.finish())
+    })?;
     let changed = redactor.without_jwk(text, changed, &mut part);
     let secrets = std::mem::take(&mut part.learned);
     let seen = changed.as_deref().unwrap_or(text);
