@@ -308,11 +308,16 @@ fn main() -> std::io::Result<()> {
     let mut letters = |length| numbers.text(LETTERS, length);
     let base64 = letters(1 << 17);
     let keys: String = (0..10_000).map(|at| format!("\"key{at}\":1,")).collect();
-    let worst: [(&str, Box<dyn Fn(usize) -> String>); 9] = [
+    let worst: [(&str, Box<dyn Fn(usize) -> String>); 11] = [
         ("token=token=", Box::new(|n| "token=".repeat(n << 16))),
         ("://://", Box::new(|n| "://".repeat(n << 17))),
         ("password: ", Box::new(|n| "password: x ".repeat(n << 15))),
         ("eyJeyJ", Box::new(|n| "eyJ".repeat(n << 17))),
+        ("aaaa", Box::new(|n| "a".repeat(n << 19))),
+        (
+            "bearer",
+            Box::new(|n| "Authorization: Bearer ".repeat(n << 14)),
+        ),
         ("base64", Box::new(move |n| base64.repeat(n))),
         ("digits", Box::new(|n| "4 1".repeat(n << 17))),
         ("percent", Box::new(|n| "%25".repeat(n << 17))),

@@ -132,12 +132,12 @@ pub(super) fn short_at(probe: &Probe<'_>, spans: &mut Spans) {
         .take(RUN_MIN)
         .take_while(|b| encoding::is_base64(**b))
         .count();
-    let Some(plain) = rest.get(..length).and_then(plain) else {
-        return;
-    };
     if length == RUN_MIN {
         return;
     }
+    let Some(plain) = rest.get(..length).and_then(plain) else {
+        return;
+    };
     if let Some((place, kind)) = by_name(&plain, probe.keys) {
         let padding = rest.iter().skip(length).take(2);
         let padding = padding.take_while(|b| **b == b'=').count();

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use super::keys::{Class, Kind};
 
 type Table = HashMap<&'static [u8], Class, foldhash::quality::RandomState>;
-/// Words by their last byte, each list in the order of its table.
-type Ends<T> = Vec<Vec<(&'static [u8], T)>>;
+/// Words by their last byte, or by their first, each list in the order of its table.
+type Lists<T> = Vec<Vec<(&'static [u8], T)>>;
 
 static EXACT_BY_NAME: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table::default();
@@ -18,28 +18,49 @@ static EXACT_BY_NAME: LazyLock<Table> = LazyLock::new(|| {
     }
     table
 });
-static TAILS_BY_END: LazyLock<Ends<Class>> =
+static TAILS_BY_END: LazyLock<Lists<Class>> =
     LazyLock::new(|| ends(TAILS.iter().map(|(tail, class)| (tail.as_bytes(), *class))));
-static PASS_BY_END: LazyLock<Ends<()>> =
+static PASS_BY_END: LazyLock<Lists<()>> =
     LazyLock::new(|| ends(words(PASS_TAILS).map(|tail| (tail, ()))));
-static NEUTRAL_BY_END: LazyLock<Ends<()>> =
+static NEUTRAL_BY_END: LazyLock<Lists<()>> =
     LazyLock::new(|| ends(words(NEUTRAL_TAILS).map(|tail| (tail, ()))));
 
-fn ends<T>(all: impl Iterator<Item = (&'static [u8], T)>) -> Ends<T> {
-    let mut ends: Ends<T> = (0..256).map(|_| Vec::new()).collect();
+static PASS_BY_HEAD: LazyLock<Lists<()>> = LazyLock::new(|| {
+    by(words(PASS_HEADS).map(|head| (head, ())), |word| {
+        word.first()
+    })
+});
+
+fn ends<T>(all: impl Iterator<Item = (&'static [u8], T)>) -> Lists<T> {
+    by(all, |word| word.last())
+}
+
+fn by<T>(
+    all: impl Iterator<Item = (&'static [u8], T)>,
+    byte: impl Fn(&'static [u8]) -> Option<&'static u8>,
+) -> Lists<T> {
+    let mut lists: Lists<T> = (0..256).map(|_| Vec::new()).collect();
     for (word, with) in all {
-        let last = word.last().copied().unwrap_or(0);
-        if let Some(list) = ends.get_mut(usize::from(last)) {
+        let byte = byte(word).copied().unwrap_or(0);
+        if let Some(list) = lists.get_mut(usize::from(byte)) {
             list.push((word, with));
         }
     }
-    ends
+    lists
 }
 
 /// The first word of a table that a name ends with.
-fn end_of<'e, T>(ends: &'e Ends<T>, name: &[u8]) -> Option<&'e (&'static [u8], T)> {
+fn end_of<'e, T>(ends: &'e Lists<T>, name: &[u8]) -> Option<&'e (&'static [u8], T)> {
     let list = ends.get(usize::from(*name.last()?))?;
     list.iter().find(|(word, _)| name.ends_with(word))
+}
+
+/// Whether a name begins with a word of a table.
+fn begins(heads: &Lists<()>, name: &[u8]) -> bool {
+    let first = name
+        .first()
+        .and_then(|first| heads.get(usize::from(*first)));
+    first.is_some_and(|list| list.iter().any(|(word, ())| name.starts_with(word)))
 }
 
 /// The class of a name in normal form.
@@ -84,7 +105,7 @@ pub(super) fn is_param(name: &[u8]) -> bool {
 
 /// Whether a name tells about a secret without being one.
 pub(super) fn is_guarded(name: &[u8]) -> bool {
-    end_of(&PASS_BY_END, name).is_some() || words(PASS_HEADS).any(|head| name.starts_with(head))
+    end_of(&PASS_BY_END, name).is_some() || begins(&PASS_BY_HEAD, name)
 }
 
 /// The name without words that say nothing about its kind (`password2`, `token_value`).

@@ -82,7 +82,7 @@ fn cards(text: &[u8], run: Range<usize>, spans: &mut Spans) {
     while at < run.end {
         let is_digit = text.get(at).is_some_and(u8::is_ascii_digit);
         let is_inside = at > 0 && text.get(at - 1).is_some_and(u8::is_ascii_digit);
-        let card = if is_digit && !is_inside {
+        let card = if is_digit && !is_inside && may_begin_card(text, at) {
             card_from(text, at, run.end)
         } else {
             None
@@ -91,6 +91,14 @@ fn cards(text: &[u8], run: Range<usize>, spans: &mut Spans) {
             spans.push(at..end, "card", Rank::Known);
         }
         at = card.unwrap_or(at + 1);
+    }
+}
+
+/// Whether any card's number begins so (`check::is_card`): most numbers are done here.
+fn may_begin_card(text: &[u8], at: usize) -> bool {
+    match (text.get(at), text.get(at + 1)) {
+        (Some(b'1'), Some(b'3'..=b'7' | b'9' | b'0' | b'1')) => false,
+        (first, _) => matches!(first, Some(b'1'..=b'6')),
     }
 }
 
@@ -191,10 +199,12 @@ fn ssns(text: &[u8], run: Range<usize>, spans: &mut Spans) {
         let [a, b, c, d1, e, f, d2, g, h, i, j] = window else {
             continue;
         };
-        let is_number = [a, b, c, e, f, g, h, i, j]
-            .into_iter()
-            .all(u8::is_ascii_digit);
-        if !is_number || d1 != d2 || !(*d1 == b'-' || *d1 == b' ' && *is_alone) {
+        let is_parted = d1 == d2 && matches!(d1, b'-' | b' ');
+        let is_number = is_parted
+            && [a, b, c, e, f, g, h, i, j]
+                .into_iter()
+                .all(u8::is_ascii_digit);
+        if !is_number || (*d1 == b' ' && !*is_alone) {
             continue;
         }
         let at = run.start + offset;
@@ -265,11 +275,11 @@ fn announces_ssn(before: &[u8]) -> bool {
     })
 }
 
-/// IBANs that a run of digits is part of: two letters and two digits up to 14 bytes before it, or
-/// at its end.
+/// IBANs that a run of digits is part of: two letters and two digits up to 24 bytes before it.
 fn ibans(text: &[u8], run: Range<usize>, spans: &mut Spans) {
     let first = run.start.saturating_sub(24);
-    for at in first..run.end {
+    // The letters are no part of the run.
+    for at in first..run.start {
         let Some([a, b, c, d]) = text.get(at..).and_then(|rest| rest.first_chunk::<4>()) else {
             return;
         };

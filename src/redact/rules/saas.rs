@@ -369,10 +369,11 @@ pub(super) const RULES: &[Rule] = &[
     .word(),
     head(
         "twitter-bearer",
-        &["aaaaaaaaaaaaaaaaaaaaa"],
+        &["aaaaaaaaaa"],
         r"A{20,24}[A-Za-z0-9%]{50,}",
         &["AAAAAAAAAAAAAAAAAAAAA<A82>"],
     )
+    .word()
     .checked(check::mixed),
     head(
         "linkedin",
