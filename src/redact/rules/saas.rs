@@ -369,7 +369,7 @@ pub(super) const RULES: &[Rule] = &[
     .word(),
     head(
         "twitter-bearer",
-        &["aaaaaaaaaa"],
+        &["aaaaa"],
         r"A{20,24}[A-Za-z0-9%]{50,}",
         &["AAAAAAAAAAAAAAAAAAAAA<A82>"],
     )

@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     ]).not(&[r#"{"kty":"RSA","n":"0vx7agoebGcQSuu","e":"AQAB"}"#]),
     // The first line of a symmetric key in lines: the type tells that the rest is a secret, and where it stood.
     head("jwk-type", &["\"kty\""], r#""kty"\s{0,2}:\s{0,2}"(oct)"\s{0,2},?\s{0,2}\z"#, &[r#""kty": "oct","#]).not(&[r#"{"kty":"oct","use":"sig"}"#]),
-    head("jwk-part", &["\"d\":", "\"d\" :", "\"k\":", "\"k\" :"], r#""[dk]"\s{0,2}:\s{0,2}"([A-Za-z0-9_-]{22,4000})""#, &["\"d\": \"<w43>\""])
+    head("jwk-part", &["\"d\":", "\"d\" :", "\"k\":", "\"k\" :"], r#""[dk]"\s{0,2}:\s{0,2}"([A-Za-z0-9_-]{22,})""#, &["\"d\": \"<w43>\""])
         .rank(Rank::Shape)
         .checked(check::is_random)
         .not(&[r#""k":"short""#]),
@@ -48,17 +48,17 @@ pub(super) const RULES: &[Rule] = &[
         "pbkdf2_sha256$260000$<A12>$<b43>=",
     ]),
     head("ntlm", &["tlrmtvntuaad", "tlrmtvntuaab"], r"TlRMTVNTUAA[A-Za-z0-9+/=]{30,}", &["NTLM TlRMTVNTUAADAAAA<b100>"]),
-    head("bearer", &["bearer"], r#"(?i)bearer[\s:]{1,3}\\{0,2}["']?([A-Za-z0-9._~+/=-]{8,4000})"#, &["curl -H 'Authorization: Bearer <A32>'", "bearer <h40>"])
+    head("bearer", &["bearer"], r#"(?i)bearer[\s:]{1,3}\\{0,2}["']?([A-Za-z0-9._~+/=-]{8,})"#, &["curl -H 'Authorization: Bearer <A32>'", "bearer <h40>"])
         .word()
         .rank(Rank::Context)
         .checked(check::is_credential)
         .not(&["bearer authentication failed", "Bearer realm=\"api\"", "bearer of bad news"]),
-    head("basic", &["basic "], r"(?i)basic\s{1,3}([A-Za-z0-9+/]{8,2000}={0,2})", &["Authorization: Basic dXNlcjo<A24>"])
+    head("basic", &["basic "], r"(?i)basic\s{1,3}([A-Za-z0-9+/]{8,}={0,2})", &["Authorization: Basic dXNlcjo<A24>"])
         .word()
         .rank(Rank::Shape)
         .checked(check::is_basic)
         .not(&["basic authentication required", "Basic realm"]),
-    head("auth-scheme", &["token ", "apikey ", "negotiate ", "authorization:", "digest "], r#"(?i)(?:(?:token|apikey|negotiate)\s{1,2}|authorization:\s{0,2}(?:[A-Za-z0-9-]{2,24}\s{1,2})?)\\{0,2}["']?([A-Za-z0-9._~+/=:-]{16,4000})"#, &["Authorization: token <h40>", "Negotiate YII<b120>"])
+    head("auth-scheme", &["token ", "apikey ", "negotiate ", "authorization:", "digest "], r#"(?i)(?:(?:token|apikey|negotiate)\s{1,2}|authorization:\s{0,2}(?:[A-Za-z0-9-]{2,24}\s{1,2})?)\\{0,2}["']?([A-Za-z0-9._~+/=:-]{16,})"#, &["Authorization: token <h40>", "Negotiate YII<b120>"])
         .word()
         .rank(Rank::Context)
         .checked(check::is_credential)
