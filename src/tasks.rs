@@ -38,6 +38,25 @@ pub fn step_back(steps: i32) {
     }
 }
 
+/// Keeps what is in memory out of core dumps: secrets pass through it before they are redacted, and keys stay.
+pub fn no_core_dumps() {
+    if cfg!(target_os = "linux") {
+        use rustix::process::{
+            DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit,
+        };
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        // The limit alone does not hold for a program that core dumps are piped to.
+        let done = setrlimit(Resource::Core, none)
+            .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+        if let Err(error) = done {
+            tracing::warn!(%error, "core dumps of this process are possible and would hold secrets");
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     stop: watch::Sender<bool>,
@@ -227,6 +246,15 @@ impl Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_stays_out_of_core_dumps() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        no_core_dumps();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    }
 
     #[tokio::test]
     async fn what_panics_is_named_and_the_others_go_on() {

@@ -60,6 +60,7 @@ const BOUNDS: &[Row] = &[
     ("pipeline.enrich.cached_places_max", 0, 100_000_000),
     ("redact.value_bytes_max", KB, 64 * MB),
     ("redact.value_secrets_max", 1, 1_000_000),
+    ("redact.value_ms_max", 100, 600_000),
     ("redact.nested_depth_max", 0, 32),
     ("wal.segment_bytes_max", 64 * KB, 64 * GB),
     ("wal.segment_age_hours_max", 1, 8_760),

@@ -59,6 +59,11 @@ impl Finds {
         self.begins = true;
     }
 
+    /// Says that the finds since the last field were those of a name: no lines of a key follow there.
+    pub(super) fn of_name(&mut self) {
+        self.begins = false;
+    }
+
     /// Counts one whose field is told later.
     pub(super) fn add(&mut self, rule: Cow<'static, str>, done: Done, count: u64) {
         let fresh = self.all.get_mut(self.placed..).unwrap_or_default();

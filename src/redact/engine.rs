@@ -7,12 +7,14 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::{Anchored, MatchKind, StartKind, dfa::DFA};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::decoded;
+use super::effort::Effort;
 use super::encoding::{self, Back};
 use super::gate::Gate;
 use super::keys::Keys;
@@ -61,10 +63,11 @@ pub(super) struct Engine {
     regexes: Vec<OnceLock<Option<Regex>>>,
     keys: Keys,
     spans_max: usize,
+    time_max: Duration,
 }
 
 impl Engine {
-    pub(super) fn new(spans_max: usize) -> Self {
+    pub(super) fn new(spans_max: usize, time_max: Duration) -> Self {
         let rules: Vec<&'static Rule> = rules::all().collect();
         let mut keywords: Vec<&str> = Vec::new();
         let mut waiting: Vec<Vec<usize>> = Vec::new();
@@ -101,6 +104,7 @@ impl Engine {
             rules,
             keys: Keys::new(),
             spans_max,
+            time_max,
         }
     }
 
@@ -116,9 +120,11 @@ impl Engine {
         text.len() < ENCODED_MIN && !is_document && self.gate.is_shut(text)
     }
 
-    /// Every secret in a text, in order; `None` where there are too many to replace one by one.
+    /// Every secret in a text, in order; `None` where there are too many to replace one by one, or the search went on
+    /// for too long.
     pub(super) fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
-        let mut spans = Spans::new(self.spans_max);
+        let effort = Effort::begin(text, self.time_max);
+        let mut spans = Spans::timed(self.spans_max, effort);
         self.search(text, place, 0, &mut spans);
         (!spans.overflowed()).then(|| spans.settle(text))
     }
@@ -191,7 +197,7 @@ impl Engine {
     }
 
     fn ask(&self, index: usize, probe: &Probe<'_>, spans: &mut Spans) {
-        let Some(rule) = self.rules.get(index) else {
+        let Some(rule) = self.rules.get(index).filter(|_| !spans.is_spent()) else {
             return;
         };
         // A known kind has a prefix and a length of its own: it stands out behind a `_` too.
@@ -258,7 +264,7 @@ impl Engine {
         let Some(plain) = encoding::percent(text) else {
             return;
         };
-        let mut inner = Spans::new(self.spans_max);
+        let mut inner = spans.inner();
         self.search(&plain, place, layer + 1, &mut inner);
         if inner.overflowed() {
             spans.overflow();
@@ -279,7 +285,7 @@ impl Engine {
         let Some(undone) = Undone::unicode(text) else {
             return;
         };
-        let mut inner = Spans::new(self.spans_max);
+        let mut inner = spans.inner();
         self.search(&undone.plain, place, layer + 1, &mut inner);
         if inner.overflowed() {
             spans.overflow();
@@ -306,7 +312,7 @@ impl Engine {
 
     fn base64_run(&self, text: &[u8], run: Range<usize>, layer: usize, spans: &mut Spans) {
         for (place, plain) in decoded::texts(text, &run) {
-            let mut inner = Spans::new(self.spans_max);
+            let mut inner = spans.inner();
             self.search(&plain, Place::Text, layer + 1, &mut inner);
             if inner.overflowed() {
                 spans.overflow();

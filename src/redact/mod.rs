@@ -12,6 +12,7 @@ mod check;
 mod codec;
 mod counts;
 mod decoded;
+mod effort;
 mod encoding;
 mod engine;
 mod escapes;
@@ -39,6 +40,7 @@ mod values;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -78,6 +80,8 @@ pub struct Options {
     pub value_bytes_max: usize,
     /// Most secrets replaced one by one in a value.
     pub value_secrets_max: usize,
+    /// Longest time that a value is searched, in milliseconds.
+    pub value_ms_max: u64,
     /// Deepest JSON inside strings inside JSON that is read.
     pub nested_depth_max: usize,
     /// Whether own rules and classes of personal data only count.
@@ -95,12 +99,19 @@ impl Default for Options {
         Self {
             value_bytes_max: 2 << 20,
             value_secrets_max: 1000,
+            value_ms_max: 5_000,
             nested_depth_max: 4,
             dry_run: false,
             rules: Vec::new(),
             personal: PersonalOptions::default(),
             allow: AllowOptions::default(),
         }
+    }
+}
+
+impl Options {
+    fn value_time_max(&self) -> Duration {
+        Duration::from_millis(self.value_ms_max)
     }
 }
 
@@ -139,7 +150,7 @@ impl Redactor {
     #[must_use]
     pub fn new(options: Options, key: TagKey) -> Self {
         Self {
-            engine: Engine::new(options.value_secrets_max),
+            engine: Engine::new(options.value_secrets_max, options.value_time_max()),
             options,
             key,
             own: own::Slot::default(),

@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_a_name_opens_nothing() {
+        let redactor = redactor();
+        let said = log(&redactor, 1, "app", &format!("k{BEGIN}{BODY}"), END);
+        assert!(!redactor.blocks.is_any());
+        assert_eq!(said, END);
+    }
+
+    #[test]
     fn the_lines_of_a_key_go_until_its_end() {
         let redactor = redactor();
         let say = |text: &str| log(&redactor, 1, "app", "message", text);

@@ -178,6 +178,7 @@ fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Opti
     let class = keys.path(path.as_bytes(), |path| {
         if path.len() > NAME_PLAIN_MAX {
             clean_name = redactor.clean(path, Place::Text, usize::MAX, tally);
+            tally.finds.of_name();
         }
         clean_name.is_none()
     });

@@ -2,9 +2,14 @@
 
 use std::ops::Range;
 
+use super::effort::Effort;
+
 /// How far behind a name its secret may begin: a name that ends a find (`password=` at the end of a line, before
 /// `api_key: …`) may be that of a secret behind it.
 const NAME_REACH: usize = 96;
+
+/// Looks of rules after which the time is asked for.
+const LOOKS: u32 = 256;
 
 /// One find: the bytes that go, and the bytes among them that are tagged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +43,43 @@ pub(super) struct Spans {
     found: Vec<Span>,
     overflowed: bool,
     max: usize,
+    /// Looks of rules so far.
+    looks: u32,
+    effort: Effort,
 }
 
 impl Spans {
     /// At most `max` finds; one more marks the text as overflowed.
     pub(super) fn new(max: usize) -> Self {
+        Self::timed(max, Effort::default())
+    }
+
+    /// The same, for a search that also ends when it has gone on for too long.
+    pub(super) fn timed(max: usize, effort: Effort) -> Self {
         Self {
             found: Vec::new(),
             overflowed: false,
             max,
+            looks: 0,
+            effort,
         }
+    }
+
+    /// None yet, within the same bounds: of a text that is encoded in this one.
+    pub(super) fn inner(&self) -> Self {
+        Self {
+            looks: self.looks,
+            ..Self::timed(self.max, self.effort)
+        }
+    }
+
+    /// Counts the look of a rule; says whether any more is in vain, as the text overflowed.
+    pub(super) fn is_spent(&mut self) -> bool {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(LOOKS) && self.effort.is_over() {
+            self.overflowed = true;
+        }
+        self.overflowed
     }
 
     /// Adds a find.

@@ -264,3 +264,17 @@ fn a_planted_secret_survives_nowhere() {
         problems.join("\n")
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_server_leaves_no_core_dump() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    let sizes: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(sizes, ["0", "0"], "{core}");
+}

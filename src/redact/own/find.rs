@@ -6,11 +6,12 @@ use std::ops::Range;
 
 use super::super::Redactor;
 use super::super::counts::Done;
+use super::super::effort::Effort;
 use super::super::passes::Pass;
 use super::super::replace::Tally;
 use super::super::scan::lossless;
 use super::super::{rules, spans};
-use super::layers::{self, TooMany};
+use super::layers::{self, TooMuch};
 use super::options::{Action, Mode};
 use super::{Own, personal};
 use crate::model::{Event, Field, FieldName, Value};
@@ -168,7 +169,8 @@ impl Own {
             Some((seen, tags)) => (seen.as_slice(), tags.as_slice()),
             None => (text, &[][..]),
         };
-        let Ok(found) = self.places(redactor, path, seen, 0) else {
+        let effort = Effort::begin(seen, redactor.options.value_time_max());
+        let Ok(found) = self.places(redactor, path, seen, effort) else {
             if self.dry_run {
                 tally.try_rule(rules::OVERSIZE);
                 return Outcome::Kept;
@@ -196,14 +198,15 @@ impl Own {
         redactor: &Redactor,
         path: Option<&str>,
         text: &[u8],
-    ) -> Result<Vec<Found<'o>>, TooMany> {
+        effort: Effort,
+    ) -> Result<Vec<Found<'o>>, TooMuch> {
         let mut found = Vec::new();
-        self.by_rule(path, text, &mut found);
+        self.by_rule(path, text, effort, &mut found)?;
         if self.is_personal() {
             self.personal(path, text, &mut found);
         }
         if found.len() > self.finds_max {
-            return Err(TooMany);
+            return Err(TooMuch);
         }
         for find in &mut found {
             find.place = spans::whole_characters(text, &find.place);
@@ -220,7 +223,13 @@ impl Own {
         self.personal != super::PersonalOptions::default()
     }
 
-    fn by_rule<'o>(&'o self, path: Option<&str>, text: &[u8], found: &mut Vec<Found<'o>>) {
+    fn by_rule<'o>(
+        &'o self,
+        path: Option<&str>,
+        text: &[u8],
+        effort: Effort,
+        found: &mut Vec<Found<'o>>,
+    ) -> Result<(), TooMuch> {
         let mut is_called = vec![false; self.rules.len()];
         if let Some(gate) = &self.gate {
             for keyword in gate.find_overlapping_iter(text) {
@@ -234,6 +243,9 @@ impl Own {
             if !(is_called || rule.keywords.is_empty()) || !rule.is_for(path) {
                 continue;
             }
+            if effort.is_over() {
+                return Err(TooMuch);
+            }
             let places = rule.places(text).take(self.finds_max + 1);
             found.extend(places.map(|place| Found {
                 how: match rule.action {
@@ -246,6 +258,7 @@ impl Own {
                 said: None,
             }));
         }
+        Ok(())
     }
 
     fn personal<'o>(&'o self, path: Option<&str>, text: &[u8], found: &mut Vec<Found<'o>>) {

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::super::Redactor;
+use super::super::effort::Effort;
 use super::super::undone::Undone;
 use super::super::{decoded, spans};
 use super::Own;
 use super::find::{Found, How};
 
-/// More finds than may be replaced one by one.
-pub(super) struct TooMany;
+/// More finds than may be replaced one by one, or more time than a value has.
+pub(super) struct TooMuch;
 
 impl Own {
     /// Every find in a text and in what is encoded in it, in order, without overlaps.
@@ -18,13 +19,13 @@ impl Own {
         redactor: &Redactor,
         path: Option<&str>,
         text: &[u8],
-        layer: usize,
-    ) -> Result<Vec<Found<'o>>, TooMany> {
-        let mut found = self.plain(redactor, path, text)?;
-        if layer < decoded::LAYERS {
-            self.undone(redactor, path, text, layer, &mut found)?;
+        effort: Effort,
+    ) -> Result<Vec<Found<'o>>, TooMuch> {
+        let mut found = self.plain(redactor, path, text, effort)?;
+        if effort.layer < decoded::LAYERS {
+            self.undone(redactor, path, text, effort, &mut found)?;
             if text.len() >= decoded::RUN_MIN {
-                self.base64(redactor, path, text, layer, &mut found)?;
+                self.base64(redactor, path, text, effort, &mut found)?;
             }
         }
         Ok(settle(found))
@@ -36,13 +37,13 @@ impl Own {
         redactor: &Redactor,
         path: Option<&str>,
         text: &[u8],
-        layer: usize,
+        effort: Effort,
         found: &mut Vec<Found<'o>>,
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), TooMuch> {
         let Some(undone) = Undone::all(text) else {
             return Ok(());
         };
-        for mut find in self.places(redactor, path, &undone.plain, layer + 1)? {
+        for mut find in self.places(redactor, path, &undone.plain, effort.below())? {
             let plain = undone.plain.get(find.place.clone());
             find.say(plain.unwrap_or_default());
             find.place = undone.place(find.place.start)..undone.place(find.place.end);
@@ -57,12 +58,12 @@ impl Own {
         redactor: &Redactor,
         path: Option<&str>,
         text: &[u8],
-        layer: usize,
+        effort: Effort,
         found: &mut Vec<Found<'o>>,
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), TooMuch> {
         for run in decoded::runs(text) {
             for (place, plain) in decoded::texts(text, &run) {
-                let inner = self.places(redactor, path, &plain, layer + 1)?;
+                let inner = self.places(redactor, path, &plain, effort.below())?;
                 let Some(mut first) = inner.into_iter().next() else {
                     continue;
                 };
