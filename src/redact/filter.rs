@@ -111,7 +111,10 @@ impl<'r> Filter<'r> {
                     None => None,
                 }
                 .unwrap_or((line, b""));
-                if !key.trim_ascii().is_empty() {
+                let said = key.trim_ascii();
+                if self.redactor.own_tags(said).first() == Some(&(0..said.len())) {
+                    out.extend_from_slice(key);
+                } else if !said.is_empty() {
                     self.redactor.tag(PRIVATE_KEY, key, out, tally);
                 }
                 rest = behind;
@@ -208,6 +211,23 @@ mod tests {
                 "short",
             ],
         );
+    }
+
+    #[test]
+    fn a_line_of_a_key_that_is_a_tag_already_stays() {
+        let redactor = redactor();
+        let filtered = |text: &str| {
+            let (mut filter, mut out) = (Filter::new(&redactor), Vec::new());
+            for line in text.lines() {
+                filter.line(line.as_bytes(), &mut out);
+                out.push(b'\n');
+            }
+            String::from_utf8(out).unwrap()
+        };
+        // What opens the key is no mark that a rule replaces.
+        let once = filtered(&format!("--\rBEGIN PRIVATE KEY-----\n{BODY}\n words\n"));
+        assert!(once.contains("[R:private-key:"), "{once}");
+        assert_eq!(filtered(&once), once);
     }
 
     #[test]

@@ -244,7 +244,7 @@ impl Redactor {
     }
 
     /// Where tags of our own keys stand.
-    fn own_tags(&self, text: &[u8]) -> Vec<Range<usize>> {
+    pub(super) fn own_tags(&self, text: &[u8]) -> Vec<Range<usize>> {
         tag::own(text, &self.key, |name| {
             self.own.get().is_some_and(|own| own.knows(name))
         })
