@@ -308,7 +308,7 @@ fn main() -> std::io::Result<()> {
     let mut letters = |length| numbers.text(LETTERS, length);
     let base64 = letters(1 << 17);
     let keys: String = (0..10_000).map(|at| format!("\"key{at}\":1,")).collect();
-    let worst: [(&str, Box<dyn Fn(usize) -> String>); 11] = [
+    let worst: [(&str, Box<dyn Fn(usize) -> String>); 12] = [
         ("token=token=", Box::new(|n| "token=".repeat(n << 16))),
         ("://://", Box::new(|n| "://".repeat(n << 17))),
         ("password: ", Box::new(|n| "password: x ".repeat(n << 15))),
@@ -324,6 +324,10 @@ fn main() -> std::io::Result<()> {
         (
             "private key",
             Box::new(|n| "BEGIN PRIVATE KEY ".repeat(n << 14)),
+        ),
+        (
+            "depth",
+            Box::new(|n| format!("{}1{}", "{\"a\":".repeat(n << 16), "}".repeat(n << 16))),
         ),
         (
             "keys",

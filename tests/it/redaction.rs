@@ -4,6 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use wardline::model::{Event, Field, Timestamp, Value};
+use wardline::redact::{Options, Redactor, TagKey};
+
 use crate::harness::{BIN, Server, eventually, signal};
 
 /// Runs the program with this standard input.
@@ -350,4 +353,45 @@ fn a_rotated_tag_key_still_finds_what_was_tagged_before() {
     let kept = run(&["redact", "--data-dir", place], text_of_both.as_bytes());
     assert_eq!(text(&kept.stdout), text_of_both);
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_clean_event_costs_no_memory() {
+    let redactor = Redactor::new(Options::default(), TagKey::from_bytes(&[7; 32]));
+    let event = |at: u32| {
+        let mut event = Event::new(Timestamp(1), Timestamp(2));
+        event.push_str(Field::Message, "request completed in 42 ms retries=0");
+        event.push_str(Field::UrlPath, format!("/v1/orders/{at}/items"));
+        event.push_str(Field::UrlQuery, format!("page={at}&sort=-created_at"));
+        event.push_str(Field::TraceId, format!("{at:032x}"));
+        let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36";
+        event.push_str(Field::UserAgent, agent);
+        event.push_ext("http.headers.accept-language", Value::Str("en-US".into()));
+        event.push_ext("cart.items", Value::Num("17".into()));
+        event
+    };
+    let line = |at: u32| {
+        format!(
+            r#"{{"ts":"2026-11-22T10:00:00Z","msg":"order {at} paid","http":{{"status":200}}}}"#
+        )
+    };
+    // The first of a kind fills what is remembered.
+    for at in 0..10 {
+        drop(redactor.redact(event(at)));
+        drop(redactor.redact_line(line(at).as_bytes()));
+    }
+    let counted = allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1))));
+    assert_eq!(counted.count_total, 1);
+    let (next, written) = (event(11), line(11));
+    let spent = allocation_counter::measure(|| {
+        let clean = redactor.redact(next);
+        assert!(clean.get(Field::RedactionCount).is_none());
+        std::mem::forget(clean);
+    });
+    assert_eq!(spent.count_total, 0);
+    let spent = allocation_counter::measure(|| {
+        let clean = redactor.redact_line(written.as_bytes());
+        assert!(matches!(clean, std::borrow::Cow::Borrowed(_)));
+    });
+    assert_eq!(spent.count_total, 0);
 }
