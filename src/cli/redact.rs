@@ -179,11 +179,17 @@ impl Line {
     }
 
     fn take(&mut self, piece: &[u8], filter: &mut Filter<'_>, bytes_max: usize) {
+        // What is kept of a line that is too long was handed over already.
+        let new = if self.is_too_long {
+            self.bytes.len()
+        } else {
+            0
+        };
         self.bytes.extend_from_slice(piece);
         // One more for the `\r` of its end.
         if self.is_too_long || self.bytes.len() > bytes_max + 1 {
             self.is_too_long = true;
-            filter.skip(&self.bytes);
+            filter.skip(self.bytes.get(new..).unwrap_or_default());
             // Its last byte says how it ends.
             let kept = self.bytes.len().saturating_sub(1);
             self.bytes.drain(..kept);

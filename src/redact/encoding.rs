@@ -58,40 +58,6 @@ fn hex(digit: Option<&u8>) -> Option<u8> {
     }
 }
 
-/// Positions in a percent-decoded text brought back to the text it was decoded from. Asked in
-/// rising order.
-pub(super) struct Back<'t> {
-    text: &'t [u8],
-    at: usize,
-    plain: usize,
-}
-
-impl<'t> Back<'t> {
-    /// Over the encoded text.
-    pub(super) fn new(text: &'t [u8]) -> Self {
-        Self {
-            text,
-            at: 0,
-            plain: 0,
-        }
-    }
-
-    /// Where the decoded byte `plain` begins in the encoded text.
-    pub(super) fn place(&mut self, plain: usize) -> usize {
-        if plain < self.plain {
-            (self.at, self.plain) = (0, 0);
-        }
-        while self.plain < plain {
-            let Some((_, width)) = percent_byte(self.text, self.at) else {
-                break;
-            };
-            self.at += width;
-            self.plain += 1;
-        }
-        self.at
-    }
-}
-
 /// Whether a byte may stand in base64, standard or URL-safe.
 pub(super) fn is_base64(byte: u8) -> bool {
     #[expect(
@@ -188,18 +154,6 @@ mod tests {
             percent_spellings(b"a/\xff"),
             [b"a%2F%FF".to_vec(), b"a%2f%ff".to_vec()]
         );
-    }
-
-    #[test]
-    fn places_lead_back() {
-        let text = b"a%20b%41c";
-        let plain = percent(text).unwrap();
-        assert_eq!(plain, b"a bAc");
-        let mut back = Back::new(text);
-        assert_eq!(back.place(1), 1);
-        assert_eq!(back.place(3), 5);
-        assert_eq!(back.place(2), 4);
-        assert_eq!(back.place(99), text.len());
     }
 
     #[test]

@@ -15,7 +15,6 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::decoded;
 use super::effort::Effort;
-use super::encoding::{self, Back};
 use super::gate::Gate;
 use super::keys::Keys;
 use super::numbers;
@@ -235,9 +234,13 @@ impl Engine {
         let end = start + place.end;
         let rest = probe.text.get(end..).unwrap_or_default();
         let more = if place.end == found.end() {
-            rest.iter()
-                .position(|b| !b.is_ascii_alphanumeric() && *b != b'_')
-                .unwrap_or(rest.len())
+            // What reaches the end of what the regex may look at goes on to the end of the word, whatever it is of.
+            let is_cut = start + place.end == probe.end + REACH;
+            let ends = |b: &u8| match is_cut {
+                true => b.is_ascii_whitespace() || b"\"'`<>".contains(b),
+                false => !b.is_ascii_alphanumeric() && *b != b'_',
+            };
+            rest.iter().position(ends).unwrap_or(rest.len())
         } else {
             0
         };
@@ -261,22 +264,18 @@ impl Engine {
 
     /// Searches the text with `%XX` undone and brings the finds back.
     fn percent(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
-        let Some(plain) = encoding::percent(text) else {
+        let Some(undone) = Undone::percent(text) else {
             return;
         };
         let mut inner = spans.inner();
-        self.search(&plain, place, layer + 1, &mut inner);
-        if inner.overflowed() {
-            spans.overflow();
-        }
-        if inner.is_empty() {
-            return;
-        }
-        let mut back = Back::new(text);
-        for mut span in inner.settle(&plain) {
-            span.place = back.place(span.place.start)..back.place(span.place.end);
-            span.secret = back.place(span.secret.start)..back.place(span.secret.end);
-            spans.push_span(span);
+        self.search(&undone.plain, place, layer + 1, &mut inner);
+        spans.go_on_from(&inner);
+        for span in inner.settle(&undone.plain) {
+            spans.push_span(Span {
+                place: undone.range(&span.place),
+                secret: undone.range(&span.secret),
+                ..span
+            });
         }
     }
 
@@ -287,16 +286,13 @@ impl Engine {
         };
         let mut inner = spans.inner();
         self.search(&undone.plain, place, layer + 1, &mut inner);
-        if inner.overflowed() {
-            spans.overflow();
-        }
-        let back = |place: Range<usize>| undone.place(place.start)..undone.place(place.end);
+        spans.go_on_from(&inner);
         for span in inner.settle(&undone.plain) {
             let secret = || undone.plain.get(span.secret.clone()).map(<[u8]>::to_vec);
             spans.push_span(Span {
                 decoded: span.decoded.clone().or_else(secret),
-                place: back(span.place.clone()),
-                secret: back(span.secret.clone()),
+                place: undone.range(&span.place),
+                secret: undone.range(&span.secret),
                 ..span
             });
         }
@@ -314,9 +310,7 @@ impl Engine {
         for (place, plain) in decoded::texts(text, &run) {
             let mut inner = spans.inner();
             self.search(&plain, Place::Text, layer + 1, &mut inner);
-            if inner.overflowed() {
-                spans.overflow();
-            }
+            spans.go_on_from(&inner);
             if inner.is_empty() {
                 decoded::named(&plain, &self.keys, &mut inner);
             }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::engine::Place;
 use super::escapes::{Written, escape, unescape};
 use super::keys::{self, Class, Kind};
+use super::names;
 use super::own::Own;
 use super::replace::Tally;
 use super::values::{self, List};
@@ -13,8 +14,6 @@ use super::{Known, Redactor};
 
 /// Deepest nesting of objects and arrays that is read.
 const LEVELS_MAX: usize = 128;
-/// Longest name that is not searched for a secret itself.
-const NAME_PLAIN_MAX: usize = 15;
 
 /// The text is not one JSON object or array from end to end.
 #[derive(Debug)]
@@ -30,16 +29,16 @@ pub(super) fn rewrite(
     depth: usize,
     tally: &mut Tally,
 ) -> Result<Option<Vec<u8>>, NotJson> {
-    let mut own = Tally::default();
-    let mut writer = Writer::new(redactor, text, depth, &mut own);
+    let mut part = Tally::default();
+    let mut writer = Writer::new(redactor, text, depth, &mut part);
     writer.document()?;
     let out = writer.finish();
-    tally.merge(own);
+    tally.merge(part);
     Ok(out)
 }
 
-/// Removes secrets learned elsewhere from the names, strings and numbers of a JSON document; `None`
-/// where it holds none.
+/// Removes secrets learned elsewhere from the names, strings and numbers of a JSON document that stands in so many
+/// others; `None` where it holds none.
 ///
 /// # Errors
 /// When the text is none, or too deep.
@@ -47,20 +46,22 @@ pub(super) fn echoes(
     redactor: &Redactor,
     text: &[u8],
     secrets: &[Vec<u8>],
+    depth: usize,
     tally: &mut Tally,
 ) -> Result<Option<Vec<u8>>, NotJson> {
-    let mut own = Tally::default();
-    let mut writer = Writer::new(redactor, text, 0, &mut own);
+    let mut part = Tally::default();
+    let mut writer = Writer::new(redactor, text, depth, &mut part);
     writer.echo = Some(secrets);
     writer.document()?;
     let out = writer.finish();
-    tally.merge(own);
+    tally.merge(part);
     Ok(out)
 }
 
-/// Whether the text is a JSON object or array from end to end.
-pub(super) fn is_document(text: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+/// Whether the text is a JSON object or array from end to end, as [`rewrite`] reads it.
+pub(super) fn is_document(redactor: &Redactor, text: &[u8]) -> bool {
+    let is_open = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    is_open && echoes(redactor, text, &[], 0, &mut Tally::default()).is_ok()
 }
 
 pub(super) struct Writer<'r, 't> {
@@ -84,9 +85,9 @@ pub(super) struct Writer<'r, 't> {
 
 /// What is known of the object or array being read.
 #[derive(Clone, Copy)]
-struct Level<'t> {
+struct Level<'n> {
     /// The name it stands under.
-    name: &'t [u8],
+    name: &'n [u8],
     /// Set where all below is secret.
     denied: Option<Kind>,
     /// What the name half of a pair said, for its value half.
@@ -164,7 +165,7 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     /// Any value that stands under a name of this class.
-    fn any(&mut self, level: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+    fn any(&mut self, level: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
         match self.peek().ok_or(NotJson)? {
             b'"' => {
                 let string = self.string()?;
@@ -204,7 +205,9 @@ impl<'r, 't> Writer<'r, 't> {
         self.at = place.end;
         let digits = self.text.get(place.clone()).unwrap_or_default();
         let clean = match self.echo {
-            Some(secrets) => self.redactor.unlearned(digits, secrets, self.tally),
+            Some(secrets) => self
+                .redactor
+                .unlearned(digits, secrets, self.depth + 1, self.tally),
             None if self.is_allowed() => None,
             None => self.redactor.number(class, digits, self.tally),
         };
@@ -251,7 +254,8 @@ impl<'r, 't> Writer<'r, 't> {
     /// What a string says, redacted and written again; `None` where nothing changes.
     fn redacted(&mut self, text: &[u8], class: Class) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
-            let clean = self.redactor.unlearned(text, secrets, self.tally)?;
+            let depth = self.depth + 1;
+            let clean = self.redactor.unlearned(text, secrets, depth, self.tally)?;
             let mut out = Vec::with_capacity(clean.len() + 16);
             escape(&clean, &mut out);
             return Some(out);
@@ -282,6 +286,7 @@ impl<'r, 't> Writer<'r, 't> {
             .redactor
             .clean(text, Place::Text, self.depth, self.tally);
         if clean.is_none()
+            && !self.tally.is_excepted
             && let (Some(known), Some(slot)) = (self.known.as_mut(), slot)
         {
             known.note(slot, text);
@@ -298,7 +303,7 @@ impl<'r, 't> Writer<'r, 't> {
         self.copied = place.end;
     }
 
-    fn array(&mut self, outer: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+    fn array(&mut self, outer: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
         if levels > LEVELS_MAX {
             return Err(NotJson);
         }
@@ -371,10 +376,16 @@ impl<'r, 't> Writer<'r, 't> {
             is_pair: is_second && behind.trim_ascii_start().first() == Some(&b']'),
         };
         let keys = self.redactor.engine.keys();
-        values::told(keys, part(name), part(element.clone()), list).unwrap_or(Class::Pass)
+        values::told(
+            keys,
+            &unescape(part(name)),
+            &unescape(part(element.clone())),
+            list,
+        )
+        .unwrap_or(Class::Pass)
     }
 
-    fn object(&mut self, outer: &Level<'t>, class: Class, levels: usize) -> Result<(), NotJson> {
+    fn object(&mut self, outer: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
         if levels > LEVELS_MAX {
             return Err(NotJson);
         }
@@ -405,13 +416,13 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    fn member(&mut self, level: &mut Level<'t>, levels: usize) -> Result<(), NotJson> {
+    fn member(&mut self, level: &mut Level<'_>, levels: usize) -> Result<(), NotJson> {
         let name = self.string()?;
-        let (written, plain) = (name.text, name.plain());
+        let plain = name.plain();
         let outer = self.enter(&plain);
-        let is_searched = self.echo.is_some() || written.len() > NAME_PLAIN_MAX;
+        let is_searched = self.echo.is_some() || names::is_searched(&plain);
         let clean = is_searched.then(|| self.redacted(&plain, Class::Pass));
-        if let Some(clean) = self.by_own_in_name(written, clean.flatten()) {
+        if let Some(clean) = self.by_own_in_name(name.text, clean.flatten()) {
             self.replace(name.place, &clean);
         }
         self.room();
@@ -425,36 +436,25 @@ impl<'r, 't> Writer<'r, 't> {
             (Some(kind), _) => Class::Secret(kind),
             (None, class) => class,
         };
+        let mut inner = Level {
+            name: &plain,
+            ..*level
+        };
         match class {
             Class::PairName if self.peek() == Some(b'"') => {
                 let start = self.at;
-                let inner = Level {
-                    name: written,
-                    ..*level
-                };
                 self.any(&inner, Class::Pass, levels)?;
                 level.pair = level.pair.or(self.announcement(start..self.at));
             }
             Class::PairValue => {
-                let pair = level.pair.or_else(|| self.pair_behind());
-                let inner = Level {
-                    name: written,
-                    pair,
-                    ..*level
-                };
+                inner.pair = level.pair.or_else(|| self.pair_behind());
                 let class = match self.peek() {
                     Some(b'{') => class,
-                    _ => pair.unwrap_or(Class::Pass),
+                    _ => inner.pair.unwrap_or(Class::Pass),
                 };
                 self.any(&inner, class, levels)?;
             }
-            class => {
-                let inner = Level {
-                    name: written,
-                    ..*level
-                };
-                self.any(&inner, class, levels)?;
-            }
+            class => self.any(&inner, class, levels)?,
         }
         self.path.truncate(outer);
         Ok(())
@@ -481,7 +481,7 @@ impl<'r, 't> Writer<'r, 't> {
         ahead.eat(b',').ok()?;
         ahead.room();
         let key = ahead.string().ok()?;
-        if self.redactor.engine.keys().class(b"", key.text) != Class::PairName {
+        if self.redactor.engine.keys().class(b"", &key.plain()) != Class::PairName {
             return None;
         }
         ahead.room();

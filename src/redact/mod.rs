@@ -254,6 +254,8 @@ impl Redactor {
 #[cfg(test)]
 mod eval_tests;
 #[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod traps_tests;

@@ -5,6 +5,11 @@ use std::sync::LazyLock;
 
 use super::keys::{Class, Kind};
 
+/// Longest name of words that is not searched for a secret itself.
+const PLAIN_MAX: usize = 15;
+/// Fewest digits of a number that is secret by them.
+const DIGITS_MIN: usize = 9;
+
 type Table = HashMap<&'static [u8], Class, foldhash::quality::RandomState>;
 /// Words by their last byte, or by their first, each list in the order of its table.
 type Lists<T> = Vec<Vec<(&'static [u8], T)>>;
@@ -101,6 +106,11 @@ pub(super) fn sensitive() -> impl Iterator<Item = (Class, &'static str)> {
 /// Whether a parameter of a query string is secret there, under a name that says nothing elsewhere.
 pub(super) fn is_param(name: &[u8]) -> bool {
     words(PARAMS).any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a name is searched for a secret itself: it is long, or holds as many digits as a number that is one.
+pub(super) fn is_searched(name: &[u8]) -> bool {
+    name.len() > PLAIN_MAX || name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
 }
 
 /// Whether a name tells about a secret without being one.

@@ -176,6 +176,17 @@ pub(super) struct Mark {
     pub(super) place: Range<usize>,
 }
 
+/// Where the dashes before `BEGIN` begin, if it is that of a key: `-----BEGIN`, or `---- BEGIN` of the SSH2 format, with the
+/// words behind it on its line. Five at most: another key may end right before.
+pub(super) fn line_before(head: &[u8], begin: usize) -> Option<usize> {
+    let (before, label) = head.split_at_checked(begin)?;
+    let dashed = before.strip_suffix(b" ").unwrap_or(before);
+    let dashes = dashed.iter().rev().take(5);
+    let dashes = dashes.take_while(|b| **b == b'-').count();
+    let is_line = dashes >= 2 && !label.contains(&b'\n');
+    is_line.then_some(dashed.len() - dashes)
+}
+
 /// Every `-----BEGIN … PRIVATE KEY` and `END … PRIVATE KEY` of a text, in order.
 pub(super) fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
     WORDS.find_iter(text).filter_map(|at| {
@@ -185,8 +196,7 @@ pub(super) fn marks(text: &[u8]) -> impl Iterator<Item = Mark> {
         let end = memchr::memmem::rfind(head, b"END");
         let begins = begin > end;
         let label = begin.max(end)?;
-        let before = head.get(..label)?.trim_ascii_end();
-        if begins && !before.ends_with(b"--") {
+        if begins && line_before(head, label).is_none() {
             return None;
         }
         let behind = text.get(at + 11..)?;
@@ -232,6 +242,20 @@ mod tests {
         }
         let clean = redactor.redact(event);
         short(text_of(&clean.fields()[1].1).unwrap())
+    }
+
+    #[test]
+    fn a_beginning_is_one_line() {
+        let check = |text: &str, begins: bool| {
+            assert_eq!(is_open(text.as_bytes()), begins, "{text}");
+            let clean = redactor().redact_text(text).into_owned();
+            assert_eq!(short(&clean).contains("[private-key]"), begins, "{text}");
+        };
+        check("-----BEGIN PRIVATE KEY-----", true);
+        check("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", true);
+        check("--\rBEGIN PRIVATE KEY-----", false);
+        check("-----BEGIN\nPRIVATE KEY-----", false);
+        check("the BEGIN of a PRIVATE KEY", false);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::encoding;
 use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
+use super::names;
 use super::pem;
 use super::rules;
 use super::shapes;
@@ -24,7 +25,7 @@ use super::{Redactor, numbers};
 /// Shortest secret that is looked for in the event's other values.
 const LEARNED_MIN: usize = 8;
 /// Most secrets of one event that are looked for in its other values.
-const LEARNED_MAX: usize = 64;
+const LEARNED_MAX: usize = 256;
 
 /// What every JSON Web Key says.
 static JWK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"kty\""));
@@ -44,6 +45,8 @@ pub(super) struct Tally {
     pub(super) finds: Finds,
     /// Secrets found by name, to be looked for elsewhere in the event.
     pub(super) learned: Vec<Vec<u8>>,
+    /// Whether a secret was left because the operator excepts it: then what holds it is not clean for good.
+    pub(super) is_excepted: bool,
     /// Whether what is searched was searched before: what was only counted is not counted again.
     pub(super) is_again: bool,
 }
@@ -85,6 +88,7 @@ impl Tally {
     pub(super) fn merge(&mut self, part: Tally) {
         self.count += part.count;
         self.failed_closed += part.failed_closed;
+        self.is_excepted |= part.is_excepted;
         self.finds.merge(part.finds);
         for (rule, count) in part.rules {
             self.add_rule(rule, count);
@@ -102,11 +106,19 @@ impl Tally {
             kind,
             Kind::Password | Kind::Secret | Kind::Token | Kind::Session
         );
-        let is_told = secret.len() >= LEARNED_MIN && self.learned.len() < LEARNED_MAX;
         // Cookies also hold settings that stand elsewhere by right.
         let is_secret = kind != Kind::Session || check::is_random(secret);
-        if tells && is_told && is_secret && !self.learned.iter().any(|known| known == secret) {
+        // `"password": "password"`: that word stands elsewhere by right too, in names and in our own tags.
+        let is_word =
+            names::exact(&secret.to_ascii_lowercase()).is_some() || rules::is_known(secret);
+        let is_told = secret.len() >= LEARNED_MIN && is_secret && !is_word;
+        if !tells || !is_told || self.learned.iter().any(|known| known == secret) {
+            return;
+        }
+        if self.learned.len() < LEARNED_MAX {
             self.learned.push(secret.to_vec());
+        } else {
+            self.failed_closed += 1;
         }
     }
 }
@@ -179,7 +191,7 @@ impl Redactor {
             let secret = text.get(place.clone()).unwrap_or_default();
             if check::is_placeholder(secret.trim_ascii())
                 || self.own_tags(secret).first() == Some(&(0..secret.len()))
-                || self.is_allowed(secret)
+                || self.is_allowed(secret, tally)
             {
                 continue;
             }
@@ -219,7 +231,7 @@ impl Redactor {
         }
         if let Some(b'{' | b'[') = text.trim_ascii_start().first() {
             if depth >= self.options.nested_depth_max {
-                if json::is_document(text) {
+                if json::is_document(self, text) {
                     return self.oversize(tally);
                 }
             } else if let Ok(changed) = json::rewrite(self, text, depth + 1, tally) {
@@ -228,7 +240,7 @@ impl Redactor {
         }
         match self.find(text, place) {
             Some(spans) if spans.is_empty() => None,
-            Some(spans) => Some(self.render(text, spans, tally)),
+            Some(spans) => self.render(text, spans, tally),
             None => self.oversize(tally),
         }
     }
@@ -251,9 +263,11 @@ impl Redactor {
     }
 
     /// Whether the operator says that this is no secret.
-    fn is_allowed(&self, secret: &[u8]) -> bool {
+    fn is_allowed(&self, secret: &[u8], tally: &mut Tally) -> bool {
         let own = self.own.get();
-        own.is_some_and(|own| own.allows(secret, &self.key))
+        let is_allowed = own.is_some_and(|own| own.allows(secret, &self.key));
+        tally.is_excepted |= is_allowed;
+        is_allowed
     }
 
     /// A text with our own tags blotted out, and where they stand; `None` where it has none.
@@ -284,14 +298,13 @@ impl Redactor {
         }
         let seen = changed.as_deref().unwrap_or(text);
         let mut spans = Spans::new(self.options.value_secrets_max);
-        shapes::jwk(seen, &mut spans);
+        shapes::jwk(seen, 0, shapes::COLONS_MAX, &mut spans);
         let tags = self.own_tags(seen);
         let spans = spans::outside(spans.settle(seen), &tags, seen);
         if spans.is_empty() {
             return changed;
         }
-        let clean = self.render(seen, spans, tally);
-        Some(clean)
+        self.render(seen, spans, tally).or(changed)
     }
 
     /// The tag of a value replaced whole because a bound was hit.
@@ -302,7 +315,8 @@ impl Redactor {
         Some(out)
     }
 
-    fn render(&self, text: &[u8], spans: Vec<Span>, tally: &mut Tally) -> Vec<u8> {
+    /// The text with tags for its finds; `None` where the operator excepts all of them.
+    fn render(&self, text: &[u8], spans: Vec<Span>, tally: &mut Tally) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(text.len());
         let mut copied = 0;
         for span in spans {
@@ -310,15 +324,18 @@ impl Redactor {
                 Some(secret) => secret.as_slice(),
                 None => text.get(span.secret).unwrap_or_default(),
             };
-            if self.is_allowed(secret) {
+            if self.is_allowed(secret, tally) {
                 continue;
             }
             out.extend_from_slice(text.get(copied..span.place.start).unwrap_or_default());
             self.tag(span.rule, secret, &mut out, tally);
             copied = span.place.end;
         }
+        if copied == 0 {
+            return None;
+        }
         out.extend_from_slice(text.get(copied..).unwrap_or_default());
-        out
+        Some(out)
     }
 
     /// Appends the tag of a secret.
@@ -345,21 +362,26 @@ impl Redactor {
         tally.add(rule);
     }
 
-    /// A value without the secrets learned elsewhere in its event.
+    /// A value without the secrets learned elsewhere in its event; it stands in so many documents.
     pub(super) fn unlearned(
         &self,
         text: &[u8],
         secrets: &[Vec<u8>],
+        depth: usize,
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
         if !secrets.iter().any(|secret| may_hold(text, secret)) {
             return None;
         }
         // Inside JSON a secret is looked for in what the strings say, not in how they are written.
-        if let Some(b'{' | b'[') = text.trim_ascii_start().first()
-            && let Ok(changed) = json::echoes(self, text, secrets, tally)
-        {
-            return changed;
+        if let Some(b'{' | b'[') = text.trim_ascii_start().first() {
+            if depth > self.options.nested_depth_max {
+                if json::is_document(self, text) {
+                    return self.oversize(tally);
+                }
+            } else if let Ok(changed) = json::echoes(self, text, secrets, depth, tally) {
+                return changed;
+            }
         }
         let has_percent = memchr::memchr(b'%', text).is_some();
         let mut current: Option<Vec<u8>> = None;
@@ -370,9 +392,15 @@ impl Redactor {
             }
             for spelling in spellings {
                 let seen = current.as_deref().unwrap_or(text);
+                let tags = self.own_tags(seen);
                 let mut out = Vec::new();
                 let mut copied = 0;
                 for at in memchr::memmem::find_iter(seen, &spelling) {
+                    let is_tag =
+                        |tag: &Range<usize>| tag.start < at + spelling.len() && at < tag.end;
+                    if tags.iter().any(is_tag) {
+                        continue;
+                    }
                     out.extend_from_slice(seen.get(copied..at).unwrap_or_default());
                     self.tag(Kind::Secret.rule(), secret, &mut out, tally);
                     copied = at + spelling.len();

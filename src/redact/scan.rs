@@ -1,16 +1,16 @@
 //! From an event to a clean one: every name and every value, then the secrets learned by name
 //! wherever else they stand.
 
+use super::check;
 use super::engine::Place;
 use super::keys::{Class, Kind};
+use super::names;
 use super::passes::Pass;
 use super::replace::Tally;
 use super::values::{self, List};
 use super::{Known, Own, Redactor};
 use crate::model::{Event, Field, FieldName, Value};
 
-/// Longest name that is not searched for a secret itself.
-const NAME_PLAIN_MAX: usize = 15;
 /// How far apart the halves of a pair object may stand.
 const PAIR_REACH: usize = 6;
 
@@ -48,7 +48,7 @@ pub(super) fn text(redactor: &Redactor, text: &[u8], tally: &mut Tally) -> Optio
 pub(super) fn line(redactor: &Redactor, line: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
     let clean = redactor.clean(line, Place::Text, 0, tally)?;
     let secrets = std::mem::take(&mut tally.learned);
-    let again = redactor.unlearned(&clean, &secrets, tally);
+    let again = redactor.unlearned(&clean, &secrets, 1, tally);
     Some(again.unwrap_or(clean))
 }
 
@@ -101,7 +101,7 @@ fn field(
         Value::Str(text) if class == Class::Pass && place == Place::Text => {
             known.look(text.as_bytes()).and_then(|slot| {
                 let clean = redactor.clean(text.as_bytes(), place, 0, tally);
-                if clean.is_none() {
+                if clean.is_none() && !tally.is_excepted {
                     known.note(slot, text.as_bytes());
                 }
                 clean
@@ -176,7 +176,7 @@ fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Opti
     let mut clean_name = None;
     let keys = redactor.engine.keys();
     let class = keys.path(path.as_bytes(), |path| {
-        if path.len() > NAME_PLAIN_MAX {
+        if names::is_searched(path) {
             clean_name = redactor.clean(path, Place::Text, usize::MAX, tally);
             tally.finds.of_name();
         }
@@ -243,16 +243,26 @@ fn propagate(
     if secrets.is_empty() {
         return;
     }
-    let clean = |text: &str, tally: &mut Tally| {
-        let clean = redactor.unlearned(text.as_bytes(), &secrets, tally)?;
+    let without = |text: &str, secrets: &[Vec<u8>], tally: &mut Tally| {
+        let clean = redactor.unlearned(text.as_bytes(), secrets, 1, tally)?;
         Some(lossless(clean))
     };
+    let clean = |text: &str, tally: &mut Tally| without(text, &secrets, tally);
+    // Who calls chooses what stands under a sensitive name, and must not blot out by it who calls and what for.
+    let drawn: Vec<Vec<u8>> = secrets
+        .iter()
+        .filter(|s| check::is_random(s))
+        .cloned()
+        .collect();
     for (at, (name, value)) in event.fields_mut().iter_mut().enumerate() {
         if own.is_some_and(|own| own.allows_field(&name.public())) {
             continue;
         }
         if let Value::Str(text) | Value::Num(text) = value
-            && let Some(clean) = clean(text, tally)
+            && let Some(clean) = match names_someone(name) {
+                true => without(text, &drawn, tally),
+                false => clean(text, tally),
+            }
         {
             *value = Value::Str(clean.into());
             pass.change(at);
@@ -268,6 +278,24 @@ fn propagate(
     tally
         .finds
         .unlearn(|field| clean(field, &mut Tally::default()));
+}
+
+/// Whether a field says who did something, where and what, which rules count by.
+fn names_someone(name: &FieldName<'_>) -> bool {
+    matches!(
+        name,
+        FieldName::Known(
+            Field::ClientIp
+                | Field::UserId
+                | Field::UserName
+                | Field::HttpMethod
+                | Field::HttpRoute
+                | Field::UrlPath
+                | Field::EventProvider
+                | Field::EventAction
+                | Field::EventOutcome
+        )
+    )
 }
 
 /// Says on the event how much was replaced and by which rules, beside what an earlier pass said.

@@ -3,6 +3,7 @@
 use super::check;
 use super::encoding;
 use super::engine::Probe;
+use super::pem;
 use super::spans::{Rank, Spans};
 
 fn is_jose(byte: u8) -> bool {
@@ -54,6 +55,11 @@ pub(super) fn jwt(probe: &Probe<'_>, spans: &mut Spans) {
     spans.push(probe.at..end, "jwt", Rank::Known);
 }
 
+/// A key file: all that follows.
+pub(super) fn to_the_end(probe: &Probe<'_>, spans: &mut Spans) {
+    spans.push(probe.at..probe.text.len(), "putty-key", Rank::Known);
+}
+
 /// Whether what stands before `at` is an escape and no part of the run.
 fn escaped(text: &[u8], at: usize) -> bool {
     matches!(
@@ -79,16 +85,25 @@ pub(super) fn wrapped_jwt(probe: &Probe<'_>, spans: &mut Spans) {
     }
 }
 
+/// Bytes before the kind of a key in which its parts may stand.
+const JWK_REACH: usize = 8 << 10;
+/// Most colons of a document among which the parts of keys are looked for.
+pub(super) const COLONS_MAX: usize = 1 << 16;
+
 /// At `"kty"`: the private parts of the key.
 pub(super) fn jwk_at(probe: &Probe<'_>, spans: &mut Spans) {
     if !spans.covers(probe.at, Rank::Known) {
-        jwk(probe.text, spans);
+        // A key is one object: its parts are near.
+        let from = probe.at.saturating_sub(JWK_REACH);
+        jwk(probe.text, from, 512, spans);
     }
 }
 
 /// Every private part of JSON Web Keys (RFC 7518 §6) in a text.
-pub(super) fn jwk(text: &[u8], spans: &mut Spans) {
-    for at in memchr::memchr_iter(b':', text).take(512) {
+pub(super) fn jwk(text: &[u8], from: usize, colons_max: usize, spans: &mut Spans) {
+    let rest = text.get(from..).unwrap_or_default();
+    for at in memchr::memchr_iter(b':', rest).take(colons_max) {
+        let at = from + at;
         let before = text
             .get(at.saturating_sub(12)..at)
             .unwrap_or_default()
@@ -126,18 +141,9 @@ pub(super) fn pem(probe: &Probe<'_>, spans: &mut Spans) {
     let Some(begin) = memchr::memmem::rfind(head, b"BEGIN") else {
         return;
     };
-    let before = head.get(..begin).unwrap_or_default();
-    // Five of its own: another key may end right before.
-    let dashes = before.iter().rev().take(5);
-    let dashes = dashes.take_while(|b| **b == b'-').count();
-    if dashes < 2
-        || head
-            .get(begin..)
-            .is_some_and(|label| label.contains(&b'\n'))
-    {
+    let Some(start) = pem::line_before(head, begin).map(|at| from + at) else {
         return;
-    }
-    let start = from + begin - dashes;
+    };
     let rest = text.get(probe.end..).unwrap_or_default();
     let end = memchr::memmem::find(rest, b"END").and_then(|end| {
         let tail = rest.get(end..)?;

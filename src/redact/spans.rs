@@ -131,9 +131,10 @@ impl Spans {
         self.found.is_empty()
     }
 
-    /// Marks the text as overflowed.
-    pub(super) fn overflow(&mut self) {
-        self.overflowed = true;
+    /// Takes over what the search of an encoded part took.
+    pub(super) fn go_on_from(&mut self, inner: &Self) {
+        self.looks = inner.looks;
+        self.overflowed |= inner.overflowed;
     }
 
     /// In order, without overlaps, on character boundaries.

@@ -178,6 +178,10 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
         ("base64 of text", fill("YWJjZGVmZ2hpamts")),
         ("digits", fill("4111 ")),
         ("percent", fill("%2525")),
+        (
+            "names with values under percent",
+            fill("%70assword=abcd1234 "),
+        ),
         ("quotes", fill("password=\"")),
         ("backslashes", format!("{{\"password\":\"{}", fill("\\\\"))),
         ("userinfo", fill("://a:b@")),

@@ -1,5 +1,7 @@
 //! Undoing escapes of a text whose places are needed again: what is found in the plain text is replaced in the written one.
 
+use std::ops::Range;
+
 use super::{encoding, escapes};
 
 /// A text with its escapes undone once.
@@ -19,6 +21,16 @@ impl Undone {
                 plain.push(byte);
                 width
             }),
+        })
+    }
+
+    /// `%XX` alone; `None` where nothing changes.
+    pub(super) fn percent(text: &[u8]) -> Option<Self> {
+        memchr::memchr(b'%', text)?;
+        Self::of(text, |at, byte, plain| {
+            let (byte, width) = encoding::percent_byte(text, at).unwrap_or((byte, 1));
+            plain.push(byte);
+            width
         })
     }
 
@@ -48,6 +60,11 @@ impl Undone {
             }
         }
         (!steps.is_empty()).then_some(Self { plain, steps })
+    }
+
+    /// Where a part of the plain text is in the written one.
+    pub(super) fn range(&self, plain: &Range<usize>) -> Range<usize> {
+        self.place(plain.start)..self.place(plain.end)
     }
 
     /// Where a place of the plain text is in the written one.
@@ -110,5 +127,14 @@ mod tests {
         assert_eq!(undone.plain, br#"{\"pas\":%41"#);
         assert_eq!(undone.place(5), 10);
         assert!(Undone::unicode(br"a\n%41\u1234").is_none());
+    }
+
+    #[test]
+    fn percent_alone_is_undone() {
+        let undone = Undone::percent(b"a%20b\\n%41c").unwrap();
+        assert_eq!(undone.plain, b"a b\\nAc");
+        assert_eq!(undone.range(&(1..3)), 1..5);
+        assert_eq!(undone.range(&(5..7)), 7..11);
+        assert!(Undone::percent(b"100% \\u0041").is_none());
     }
 }

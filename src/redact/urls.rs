@@ -6,7 +6,7 @@ use super::engine::Probe;
 use super::spans::{Rank, Spans};
 
 /// Longest part of a URL before its host that is read.
-const USERINFO_MAX: usize = 1024;
+const USERINFO_MAX: usize = 8 << 10;
 
 /// At `://`: the password of `user:password@host`, or a token that stands for the user.
 pub(super) fn userinfo(probe: &Probe<'_>, spans: &mut Spans) {

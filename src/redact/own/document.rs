@@ -32,7 +32,7 @@ pub(in crate::redact) fn rewrite(
     let changed = redactor.without_jwk(text, changed, &mut part);
     let secrets = std::mem::take(&mut part.learned);
     let seen = changed.as_deref().unwrap_or(text);
-    let again = redactor.unlearned(seen, &secrets, &mut part);
+    let again = redactor.unlearned(seen, &secrets, 0, &mut part);
     tally.merge(part);
     Ok(again.or(changed))
 }

@@ -246,8 +246,9 @@ impl Own {
             if effort.is_over() {
                 return Err(TooMuch);
             }
-            let places = rule.places(text).take(self.finds_max + 1);
-            found.extend(places.map(|place| Found {
+            // Between one find and the next the time may be over too.
+            let places = rule.places(text).take_while(|_| !effort.is_over());
+            found.extend(places.take(self.finds_max + 1).map(|place| Found {
                 how: match rule.action {
                     Action::Tag => How::Tag,
                     Action::Drop => How::Drop,
@@ -257,6 +258,9 @@ impl Own {
                 id: &rule.id,
                 said: None,
             }));
+        }
+        if effort.is_over() {
+            return Err(TooMuch);
         }
         Ok(())
     }
