@@ -19,7 +19,8 @@ fn corpus(name: &str) -> Option<Vec<Json>> {
                 .map(|folder| folder.join("shared"))
                 .find(|folder| folder.join("corpus").is_dir())
         })?;
-    let packed = std::fs::File::open(folder.join("corpus").join(name)).ok()?;
+    // Where a folder was named it must be there.
+    let packed = std::fs::File::open(folder.join("corpus").join(name)).unwrap();
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed)
         .read_to_string(&mut text)
@@ -117,8 +118,13 @@ fn recall_on_the_collected_secrets() {
         assert!(share(hits, all) >= least, "{kind} {hits}/{all}");
         for carrier in ["keyed", "pair", "nested"] {
             let (hits, all) = found[&(kind.to_owned(), carrier)];
-            assert!(share(hits, all) >= 0.98, "{kind} {carrier} {hits}/{all}");
+            assert!(share(hits, all) >= 0.995, "{kind} {carrier} {hits}/{all}");
         }
+    }
+    for (kind, missed_max) in [("pii-iban", 0), ("pii-us-ssn", 0), ("pii-pan", 1)] {
+        // One card stands as single digits with words and a picture between them.
+        let (hits, all) = found[&(kind.to_owned(), "text")];
+        assert!(hits + missed_max >= all, "{kind} {hits}/{all}");
     }
 }
 

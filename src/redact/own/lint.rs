@@ -222,6 +222,14 @@ const SECRETS: &[&str] = &[
     "48211093",
     "AKIAQYLPMN5HHHFPZAM2",
     "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    concat!("sk_", "live_a1B2c3D4e5F6g7H8i9J0k1L2"),
+    concat!("AIza", "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q"),
+    concat!("glpat", "-a1B2c3D4e5F6g7H8i9J0"),
+    concat!(
+        "xoxb",
+        "-123456789012-1234567890123-a1B2c3D4e5F6g7H8i9J0k1L2"
+    ),
+    concat!("sk-", "ant-api03-a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"),
 ];
 
 /// Log lines that hold nothing anybody wants to hide.
