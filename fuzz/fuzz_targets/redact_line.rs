@@ -150,8 +150,11 @@ fn as_event(redactor: &Redactor, case: &Case<'_>, name: &'static str, secret: &s
         .sum();
     let once = redactor.redact(event);
     check_event(&once, secret, given);
-    let again = redactor.redact((*once).clone());
-    assert_eq!(again, once, "again");
+    // Later, when a private key that began in it is forgotten: one that goes on is told by the lines before.
+    let mut later = (*once).clone();
+    later.received = Timestamp(100_000_000_000);
+    let again = redactor.redact(later.clone());
+    assert_eq!(*again, later, "again");
 }
 
 fn size(name: &str, value: &Value<'_>) -> usize {

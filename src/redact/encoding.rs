@@ -49,6 +49,11 @@ pub(super) fn percent_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     Some((byte, 1))
 }
 
+/// The byte that two digits say.
+pub(super) fn byte(high: u8, low: u8) -> Option<u8> {
+    Some(hex(Some(&high))? << 4 | hex(Some(&low))?)
+}
+
 fn hex(digit: Option<&u8>) -> Option<u8> {
     match digit? {
         d @ b'0'..=b'9' => Some(d - b'0'),

@@ -178,6 +178,8 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
         ("base64 of text", fill("YWJjZGVmZ2hpamts")),
         ("digits", fill("4111 ")),
         ("percent", fill("%2525")),
+        ("a name that is its own value", fill("session=")),
+        ("a name without a sign", fill("auth-header")),
         (
             "names with values under percent",
             fill("%70assword=abcd1234 "),

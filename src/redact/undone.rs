@@ -34,12 +34,23 @@ impl Undone {
         })
     }
 
-    /// `\uXXXX` alone, so that what is quoted stays so; `None` where nothing changes.
+    /// `\uXXXX` and `\xXX` alone, so that what is quoted stays so; `None` where nothing changes.
     pub(super) fn unicode(text: &[u8]) -> Option<Self> {
         memchr::memchr(b'\\', text)?;
-        memchr::memmem::find(text, b"\\u00")?;
+        memchr::memmem::find(text, b"\\u00").or_else(|| memchr::memmem::find(text, b"\\x"))?;
         Self::of(text, |at, byte, plain| match text.get(at + 1..) {
             Some(rest @ [b'u', ..]) if byte == b'\\' => escaped(rest, plain),
+            // As nginx writes what is no plain text.
+            Some([b'x', high, low, ..]) if byte == b'\\' => match encoding::byte(*high, *low) {
+                Some(byte) => {
+                    plain.push(byte);
+                    4
+                }
+                None => {
+                    plain.push(b'\\');
+                    1
+                }
+            },
             _ => {
                 plain.push(byte);
                 1

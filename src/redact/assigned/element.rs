@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::{VALUE_MAX, is_name};
+use super::is_name;
+use super::value::VALUE_MAX;
 
 /// Longest prefix of a name.
 const PREFIX_MAX: usize = 32;

@@ -213,3 +213,39 @@ fn of_credentials_with_parameters_the_secret_ones_go() {
     check(r#"Authorization: Signature keyId="k1";signature="⟨6629fae49393⟩""#);
     check("Authorization: Digest ⟨Zq8fJ2kLm9pQ4rSt⟩");
 }
+
+#[test]
+fn what_opens_a_value_is_not_the_value() {
+    check("req {\"headers\":{\"X-Api-Key\":[\"⟨Zq8fJ2kLm9pQ4rSt⟩\"],\"Host\":[\"x\"]}}");
+    check("Config { user: \"bob\", password: Some(\"⟨Winter2026x⟩\") }");
+    check("Password: (string) (len=11) \"⟨Winter2026x⟩\",");
+    check("url.Values{\"password\":[]string{\"⟨Winter2026x⟩\"}}");
+    check("UPDATE users SET password = MD5('⟨Winter2026x⟩')");
+    check("app[1]: {\"cookies\":{\"sid\":\"⟨Zq8fJ2kLm9pQ4rSt⟩\"},\"n\":1}");
+    check("password: \u{1b}[32m'⟨Winter2026x⟩'\u{1b}[39m");
+    check(
+        "------Web\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n⟨Zq8fJ2kLm9pQ⟩\r\n------Web--",
+    );
+    check(
+        "\"curl\" \"{\\x22user\\x22:\\x22bob\\x22,\\x22password\\x22:\\x22⟨Zq8fJ2kLm9pQ⟩\\x22}\"",
+    );
+    check("> X-Session-Id: ⟨Zq8fJ2kLm9pQ4rStUv6wXy⟩");
+}
+
+#[test]
+fn verdicts_and_what_others_left_are_no_secrets() {
+    check("--- PASS: TestLoginFlow (0.02s)");
+    check("PASS: src/login.test.ts");
+    check("PASS: ⟨hunter22⟩");
+    check("password: [FILTERED] ok");
+    check("Authorization: [REDACTED]");
+    check("client_secret=(hidden), password=(null) token={token}");
+    check("Credentials=[PROTECTED]");
+    check("password= host=db user=⟨⟩".trim_end_matches("⟨⟩"));
+}
+
+#[test]
+fn a_name_over_and_over_is_no_slower_than_it_is_long() {
+    let long = "x1-".repeat(5_000);
+    check(&format!("password=⟨{long}y⟩ z"));
+}

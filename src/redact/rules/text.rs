@@ -171,6 +171,8 @@ const KEYWORDS: &[&str] = &[
     "auth_",
     "sessionid",
     "session_id",
+    "session-id",
+    "session id",
     "session=",
     "sessid",
     "session\"",
