@@ -47,6 +47,8 @@ pub(super) struct Probe<'t> {
 
 /// Bytes behind a keyword that a regex may look at.
 const REACH: usize = 4096;
+/// The same where the regex may begin before the keyword, so that all of them is looked through each time.
+const AROUND_REACH: usize = 512;
 /// Shortest text that is looked at for more than keywords: `%` and what it encodes.
 const ENCODED_MIN: usize = 8;
 
@@ -206,12 +208,15 @@ impl Engine {
         if spans.covers(probe.at, rule.rank) || is_inside {
             return;
         }
-        let (start, regex) = match rule.find {
+        let (start, regex, reach) = match rule.find {
             Find::Code(finder) => return finder(probe, spans),
-            Find::Head(regex) => (probe.at, regex),
-            Find::Around(before, regex) => (probe.at.saturating_sub(before), regex),
+            Find::Head(regex) => (probe.at, regex, probe.end + REACH),
+            Find::Around(before, regex) => {
+                let start = probe.at.saturating_sub(before);
+                (start, regex, probe.end + AROUND_REACH)
+            }
         };
-        let end = probe.text.len().min(probe.end + REACH);
+        let end = probe.text.len().min(reach);
         let Some(regex) = self.regex(index, regex) else {
             // Every regex of the table compiles: a test. Were one not to, its keyword hides nothing
             // behind it.
@@ -228,14 +233,17 @@ impl Engine {
         } else {
             found.range()
         };
-        if !(rule.check)(window.get(place.clone()).unwrap_or_default()) {
+        let is_secret = (rule.check)(window.get(place.clone()).unwrap_or_default());
+        if !is_secret
+            && !spans.is_refused_too_often(index, start + found.start()..start + found.end())
+        {
             return;
         }
         let end = start + place.end;
         let rest = probe.text.get(end..).unwrap_or_default();
         let more = if place.end == found.end() {
             // What reaches the end of what the regex may look at goes on to the end of the word, whatever it is of.
-            let is_cut = start + place.end == probe.end + REACH;
+            let is_cut = start + place.end == reach;
             let ends = |b: &u8| match is_cut {
                 true => b.is_ascii_whitespace() || b"\"'`<>".contains(b),
                 false => !b.is_ascii_alphanumeric() && *b != b'_',

@@ -127,7 +127,7 @@ impl Redactor {
             }
             let end = marks(text.as_bytes()).find(|mark| !mark.begins);
             let is_long = is_key_like(text.as_bytes());
-            if end.is_none() && !is_long && !is_short_line(text.as_bytes(), has_body) {
+            if end.is_none() && !is_line(text.as_bytes(), has_body) {
                 continue;
             }
             let ends = end.as_ref().map_or(text.len(), |mark| mark.place.end);
@@ -153,6 +153,11 @@ impl Redactor {
         let source = source.unwrap_or_default();
         self.blocks.set(source, Some(field), event.received);
     }
+}
+
+/// Whether a text is a line between the first and the last of a private key; `has_body` where a long one came.
+pub(super) fn is_line(text: &[u8], has_body: bool) -> bool {
+    is_key_like(text) || is_short_line(text, has_body)
 }
 
 /// Whether a text is a header of an old key, or, behind a long line, one word of base64: its last line.

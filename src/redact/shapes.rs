@@ -71,16 +71,19 @@ fn escaped(text: &[u8], at: usize) -> bool {
 
 /// At `ZXlK` and its kin: base64 of a token, decoded once more.
 pub(super) fn wrapped_jwt(probe: &Probe<'_>, spans: &mut Spans) {
-    let length = run(probe.text, probe.at);
-    let encoded = probe
-        .text
-        .get(probe.at..probe.at + length)
-        .unwrap_or_default();
+    let before = probe.at.checked_sub(1).and_then(|at| probe.text.get(at));
+    if before.is_some_and(u8::is_ascii_alphanumeric) && !escaped(probe.text, probe.at) {
+        return;
+    }
     let mut plain = [0u8; 512];
+    let seen = probe.text.len().min(probe.at + plain.len());
+    let encoded = probe.text.get(probe.at..seen).unwrap_or_default();
+    let encoded = encoded.get(..run(encoded, 0)).unwrap_or_default();
     let decoded = encoding::base64_into(encoded, &mut plain);
     let plain = plain.get(..decoded).unwrap_or_default();
     let is_followed = plain.starts_with(b"ey") && memchr::memmem::find(plain, b".ey").is_some();
     if plain.len() >= 16 && (is_followed || check::is_jose_header(plain)) {
+        let length = run(probe.text, probe.at);
         spans.push(probe.at..probe.at + length, "jwt", Rank::Known);
     }
 }

@@ -8,6 +8,10 @@ use super::effort::Effort;
 /// `api_key: …`) may be that of a secret behind it.
 const NAME_REACH: usize = 96;
 
+/// Shortest match of which it counts how often it is refused.
+const REFUSED_LONG: usize = 256;
+/// Most refused matches of one rule, each over the one before.
+const REFUSED_MAX: u32 = 64;
 /// Looks of rules after which the time is asked for.
 const LOOKS: u32 = 256;
 
@@ -43,6 +47,8 @@ pub(super) struct Spans {
     found: Vec<Span>,
     overflowed: bool,
     max: usize,
+    /// By rule, the end of the last long match that was refused and how many before it overlapped.
+    refused: Vec<(usize, usize, u32)>,
     /// Looks of rules so far.
     looks: u32,
     effort: Effort,
@@ -60,6 +66,7 @@ impl Spans {
             found: Vec::new(),
             overflowed: false,
             max,
+            refused: Vec::new(),
             looks: 0,
             effort,
         }
@@ -71,6 +78,22 @@ impl Spans {
             looks: self.looks,
             ..Self::timed(self.max, self.effort)
         }
+    }
+
+    /// Notes a match of a rule that is no secret by its check. Long matches over each other, again and again, are a
+    /// text made to be slow: then the answer is yes, and the match goes as if it were one.
+    pub(super) fn is_refused_too_often(&mut self, rule: usize, found: Range<usize>) -> bool {
+        if found.len() < REFUSED_LONG {
+            return false;
+        }
+        let known = self.refused.iter_mut().find(|(known, ..)| *known == rule);
+        let Some((_, end, count)) = known else {
+            self.refused.push((rule, found.end, 0));
+            return false;
+        };
+        *count = if found.start < *end { *count + 1 } else { 0 };
+        *end = found.end;
+        *count > REFUSED_MAX
     }
 
     /// Counts the look of a rule; says whether any more is in vain, as the text overflowed.

@@ -178,6 +178,9 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
         ("base64 of text", fill("YWJjZGVmZ2hpamts")),
         ("digits", fill("4111 ")),
         ("percent", fill("%2525")),
+        ("prefixes of keys", fill("sk-")),
+        ("tokens in base64", fill("ZXlK")),
+        ("names of services", fill("github ")),
         ("a name that is its own value", fill("session=")),
         ("a name without a sign", fill("auth-header")),
         (

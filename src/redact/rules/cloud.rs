@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
     head("cloudflare-origin-ca", &["v1.0-"], r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}", &["v1.0-<h24>-<h146>"]).word(),
     head("flyio", &["fo1_", "fm1r_", "fm2_", "fm1a_", "flyv1 "], r"(?:fo1_[A-Za-z0-9_-]{43}|fm[12][ar]?_[A-Za-z0-9+/=,_-]{100,}|FlyV1 [A-Za-z0-9+/=,_-]{60,})", &["fo1_<w43>", "FlyV1 fm1r_<b300>,fm1a_<b200>"]).word(),
     head("heroku", &["hrku-"], r"HRKU-[A-Za-z0-9_-]{36,}", &["HRKU-AA<w58>"]),
-    row("heroku-key", &["heroku"], Find::Around(0, r#"(?i)heroku[a-z0-9_ .-]{0,32}["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"#), &["HEROKU_API_KEY=<h8>-<h4>-<h4>-<h4>-<h12>"]),
+    head("heroku-key", &["heroku"], r#"(?i)heroku[a-z0-9_ .-]{0,32}["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"#, &["HEROKU_API_KEY=<h8>-<h4>-<h4>-<h4>-<h12>"]),
     head("fastly", &["fastly"], r#"(?i)fastly[a-z_ -]{0,24}["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([A-Za-z0-9_-]{32})(?:[^A-Za-z0-9_-]|$)"#, &["Fastly-Key: <w32>", "FASTLY_API_TOKEN=<w32>"]),
     head("vault", &["hvs.", "hvb.", "hvr."], r"hv[sbr]\.[A-Za-z0-9_-]{20,}", &["X-Vault-Token hvs.CAES<w90>", "hvb.<w150>"]),
     head("vault-legacy", &[" s.", "\"s.", "'s.", "=s.", ":s.", "b.aaaaaq"], r#"(?:[\s"'=:](s\.[A-Za-z0-9]{24})(?:[^A-Za-z0-9]|$)|b\.AAAAAQ[A-Za-z0-9_-]{80,})"#, &["token s.<A24>", "b.AAAAAQ<w100>"]).checked(is_legacy_vault).not(&["hosts.abcdefghijklmnopqrstuvwx", "at s.internal"]),

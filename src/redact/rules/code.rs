@@ -6,7 +6,7 @@ use super::{Find, Rule, head, row};
 pub(super) const RULES: &[Rule] = &[
     head("github-token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"gh[pousr]_[A-Za-z0-9]{30,}", &["https://x-access-token:ghp_<A36>@github.com", "ghs_<A36>", "ghr_<A76>"]),
     head("github-fine-grained", &["github_pat_"], r"github_pat_[A-Za-z0-9_]{22,}", &["github_pat_<A22>_<A59>"]),
-    row("github-oauth-key", &["github"], Find::Around(0, r#"(?i)github[a-z0-9_ .-]{0,32}(?:secret|token|key|pat|oauth)["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{40})"#), &["GITHUB_SECRET=<h40>"]),
+    head("github-oauth-key", &["github"], r#"(?i)github[a-z0-9_ .-]{0,32}(?:secret|token|key|pat|oauth)["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{40})"#, &["GITHUB_SECRET=<h40>"]),
     head("gitlab-token", &["glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"], r"gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[A-Za-z0-9_-]{18,300}(?:\.[A-Za-z0-9_-]{2,64}){0,3}", &["glpat-<w20>", "glrt-t0_<w27>.<a9>", "glagent-<a50>"]),
     head("gitlab-runner", &["gr1348941"], r"GR1348941[A-Za-z0-9_-]{20,}", &["GR1348941<w20>"]),
     head("gitlab-session", &["_gitlab_session="], r"_gitlab_session=([A-Za-z0-9]{32})", &["_gitlab_session=<a32>"]),
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     head("buildkite", &["bkua_", "bkat_", "bkct_"], r"bk(?:ua|at|ct)_[A-Za-z0-9]{30,}", &["bkua_<h40>"]),
     head("sonar", &["sqp_", "squ_", "sqa_"], r"sq[pua]_[a-f0-9]{40}", &["squ_<h40>"]).word(),
     head("sourcegraph", &["sgp_", "slk_", "sgd_"], r"(?:sgp_(?:[a-fA-F0-9]{16}_)?(?:local_)?[a-fA-F0-9]{40}|slk_[a-f0-9]{64}|sgd_[a-f0-9]{64})", &["sgp_<h40>", "sgp_<h16>_<h40>", "slk_<h64>"]).word(),
-    row("sourcegraph-key", &["sourcegraph"], Find::Around(0, r#"(?i)sourcegraph[a-z0-9_ -]{0,24}["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{40})"#), &["sourcegraph: <h40>"]),
+    head("sourcegraph-key", &["sourcegraph"], r#"(?i)sourcegraph[a-z0-9_ -]{0,24}["']?\s{0,3}(?:=>|[:=])\s{0,3}["']?([0-9a-f]{40})"#, &["sourcegraph: <h40>"]),
     head("terraform-registry", &["atlas_token"], r#"(?i)atlas_token["']?\s{0,3}[:=]\s{0,3}["']?([A-Za-z0-9._-]{20,})"#, &["ATLAS_TOKEN=<A14>.<A60>"]),
     head("doppler", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."], r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[A-Za-z0-9_-]{2,35}\.)?[A-Za-z0-9]{38,}", &["dp.pt.<A43>", "dp.st.dev.<A43>"]).word(),
     head("postman", &["pmak-", "pmat-"], r"(?:PMAK-[a-f0-9]{24}-[a-f0-9]{34}|PMAT-[A-Z0-9]{20,})", &["PMAK-<h24>-<h34>", "PMAT-<U26>"]),
