@@ -95,7 +95,8 @@ fn as_line(redactor: &Redactor, line: &[u8], secret: Option<&str>) {
     if let Some(secret) = secret {
         assert!(!holds(&once, secret), "{secret} in {}", shown(&once));
     }
-    if is_json(line) {
+    // A line made to take ever more passes goes whole.
+    if is_json(line) && !once.starts_with(b"[R:oversize:") {
         assert!(is_json(&once), "{} from {}", shown(&once), shown(line));
     }
     let Ok(text) = std::str::from_utf8(line) else {
