@@ -306,13 +306,7 @@ pub(super) fn is_placeholder(text: &[u8]) -> bool {
     let Some(first) = text.first() else {
         return true;
     };
-    let bare = text.strip_prefix(b"[").or_else(|| text.strip_prefix(b"("));
-    let bare = bare.or_else(|| text.strip_prefix(b"{")).unwrap_or(text);
-    let is_literal = |text: &[u8]| LITERALS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    // What closes it may have been taken for the end of the sentence.
-    is_literal(text)
-        || is_literal(bare)
-        || (*first == b'{' && bare.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'))
+    LITERALS.iter().any(|word| text.eq_ignore_ascii_case(word))
         || OPENERS.iter().any(|opener| text.starts_with(opener))
         || (*first == b'<' && text.last() == Some(&b'>'))
         || (b"*xX.-_?#=".contains(first) && text.iter().all(|b| b == first))

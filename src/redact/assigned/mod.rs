@@ -122,8 +122,8 @@ fn assigned(text: &[u8], name: &Range<usize>) -> Option<Assigned> {
     let (value, is_bounded) = value_from(text, start, sign)?;
     let written = text.get(value.clone())?;
     // `password= host=db`: there is none, and another name follows.
-    let is_behind_room = text.get(start - 1).is_some_and(u8::is_ascii_whitespace);
-    if sign == Sign::Equals && is_behind_room && !is_bounded && is_next_name(written) {
+    let is_empty = text.get(name.end..start) == Some(b"= ");
+    if is_empty && !is_bounded && is_next_name(written) {
         return None;
     }
     if sign == Sign::Room && is_flag(text, name.start) && check::mixed(written) {
@@ -139,10 +139,7 @@ fn assigned(text: &[u8], name: &Range<usize>) -> Option<Assigned> {
 
 fn take(text: &[u8], place: Range<usize>, kind: Kind, spans: &mut Spans) {
     let place = place.start..value::whole_end(text, &place);
-    if text
-        .get(place.clone())
-        .is_some_and(|v| !check::is_placeholder(v))
-    {
+    if !value::is_stand_in(text, &place) {
         spans.push(place, kind.rule(), Rank::Context);
     }
 }
@@ -312,8 +309,10 @@ fn behind_head(text: &[u8], at: usize) -> Option<usize> {
 
 /// Whether a text is another name with its value.
 fn is_next_name(text: &[u8]) -> bool {
-    let name = text.iter().take_while(|b| is_name(**b)).count();
-    name > 0 && text.get(name) == Some(&b'=') && text.len() > name + 1
+    let is_letter = |b: &&u8| b.is_ascii_alphabetic() || **b == b'_';
+    let name = text.iter().take_while(is_letter).count();
+    // Two signs fill base64 up.
+    name > 0 && text.get(name) == Some(&b'=') && text.get(name + 1).is_some_and(|b| *b != b'=')
 }
 
 /// `… is 'x'`: the quote says where the value begins.

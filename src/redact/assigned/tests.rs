@@ -249,3 +249,27 @@ fn a_name_over_and_over_is_no_slower_than_it_is_long() {
     let long = "x1-".repeat(5_000);
     check(&format!("password=⟨{long}y⟩ z"));
 }
+
+#[test]
+fn openings_in_openings_end() {
+    // Each quote is escaped, so that none closes the one before.
+    let deep = format!("password=[\"{}", "[\\\"".repeat(200_000));
+    let redactor = redactor();
+    assert!(redactor.engine.find(deep.as_bytes(), Place::Text).is_some());
+    check(r#"{\"X-Api-Key\":[\"⟨Zq8fJ2kLm9pQ4rSt⟩\"]}"#);
+}
+
+#[test]
+fn a_long_value_goes_to_its_end_whatever_stands_where_it_is_judged() {
+    for sign in [".", ",", ")", "!"] {
+        let value = format!("{}{sign}{}", "a1".repeat(255) + "b", "c2".repeat(100));
+        check(&format!("password=⟨{value}⟩ x"));
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_stand_in_or_a_next_name_is_a_secret() {
+    check("password= ⟨dGVzdHRlc3Q==⟩");
+    check("password = ⟨hunter=2⟩");
+    check("password=⟨{hunter⟩ x");
+}

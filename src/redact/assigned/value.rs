@@ -25,36 +25,64 @@ pub(super) fn value_from(text: &[u8], start: usize, sign: Sign) -> Option<(Range
     ) {
         at += 1;
     }
-    let escapes = skip(text, &mut at, 7, |b| b == b'\\');
-    if let Some(quote) = text.get(at).copied().filter(|b| b"\"'`".contains(b)) {
-        let mut begin = at + 1;
-        // Three quotes of a block text.
-        if text.get(begin) == Some(&quote) && text.get(begin + 1) == Some(&quote) {
-            begin += 2;
+    let mut begin = at;
+    if let Some(start) = quote_at(text, at) {
+        begin = start.begin;
+        if let Some(value) = start.value(text) {
+            return Some((value, true));
         }
-        if let Some(end) = escaped_quote_end(text, begin, quote, escapes) {
-            return Some((begin..end, true));
-        }
-        at = begin;
-    } else {
-        at -= escapes;
     }
-    let end = bare_end(text, at, sign);
+    let end = bare_end(text, begin, sign);
     // `os.environ['API_KEY']` names one.
-    let is_go = text.get(at..).is_some_and(|rest| rest.starts_with(GO_TEXT));
-    let is_placeholder = !is_go && end > at && text.get(at..end).is_none_or(check::is_placeholder);
-    match opened(text, at).filter(|_| !is_placeholder) {
+    let rest = text.get(begin..).unwrap_or_default();
+    let is_placeholder = end > begin && text.get(begin..end).is_none_or(check::is_placeholder);
+    match opened(text, begin).filter(|_| !is_placeholder || rest.starts_with(GO_TEXT)) {
         Some(Opened::Object) => None,
-        Some(Opened::Quote(quote)) => value_from(text, quote, sign),
-        None => Some((at..end, false)),
+        Some(Opened::Quote(at)) => {
+            let start = quote_at(text, at)?;
+            let bare = || (start.begin..bare_end(text, start.begin, sign), false);
+            Some(start.value(text).map_or_else(bare, |value| (value, true)))
+        }
+        None => Some((begin..end, false)),
     }
+}
+
+/// A quote that opens a text.
+struct Opening {
+    quote: u8,
+    /// Backslashes before it.
+    escapes: usize,
+    /// Where the text begins.
+    begin: usize,
+}
+
+impl Opening {
+    /// The text, where it is closed.
+    fn value(&self, text: &[u8]) -> Option<Range<usize>> {
+        let end = escaped_quote_end(text, self.begin, self.quote, self.escapes)?;
+        Some(self.begin..end)
+    }
+}
+
+/// The quote at a place, or behind the backslashes there.
+fn quote_at(text: &[u8], at: usize) -> Option<Opening> {
+    let mut at = at;
+    let escapes = skip(text, &mut at, 7, |b| b == b'\\');
+    let quote = text.get(at).copied().filter(|b| b"\"'`".contains(b))?;
+    // Three quotes of a block text.
+    let is_block = text.get(at + 1) == Some(&quote) && text.get(at + 2) == Some(&quote);
+    Some(Opening {
+        quote,
+        escapes,
+        begin: at + if is_block { 3 } else { 1 },
+    })
 }
 
 /// What stands where a value should.
 enum Opened {
     /// An object.
     Object,
-    /// A list or a call, with a quoted text at this place.
+    /// A list or a call, with a quoted text at this place, or behind its backslashes.
     Quote(usize),
 }
 
@@ -63,8 +91,9 @@ fn opened(text: &[u8], at: usize) -> Option<Opened> {
     let rest = text.get(at..text.len().min(at + OPENER_MAX))?;
     let quote = rest.iter().position(|b| b"\"'".contains(b))?;
     let (opener, _) = rest.split_at_checked(quote)?;
-    let opener = opener.trim_ascii_end();
-    let opener = opener.strip_suffix(b"\\").unwrap_or(opener);
+    let slashes = opener.iter().rev().take_while(|b| **b == b'\\').count();
+    let quote = at + quote - slashes;
+    let opener = opener.get(..opener.len() - slashes)?.trim_ascii_end();
     if opener == b"{" {
         return Some(Opened::Object);
     }
@@ -73,7 +102,7 @@ fn opened(text: &[u8], at: usize) -> Option<Opened> {
         Some((b'(' | b'[' | b'{', head)) => head.iter().all(is_call) && !head.contains(&b' '),
         _ => opener.starts_with(GO_TEXT),
     };
-    is_opener.then_some(Opened::Quote(at + quote))
+    is_opener.then_some(Opened::Quote(quote))
 }
 
 /// The closing quote that has as many backslashes before it as the opening one.
@@ -103,11 +132,18 @@ fn bare_end(text: &[u8], at: usize, sign: Sign) -> usize {
         .unwrap_or_default();
     let mut end = rest.iter().position(|b| is_stop(*b)).unwrap_or(rest.len());
     let value = rest.get(..end).unwrap_or_default();
+    // Of what goes on nothing is the end yet.
+    let is_cut = end == BARE_SEEN;
     // `a=1,b=2` is a list: the comma ends the value where a name follows.
     if let Some(comma) = value.iter().enumerate().position(|(offset, b)| {
-        *b == b',' && (sign == Sign::Room || is_list(value.get(offset + 1..).unwrap_or_default()))
+        let is_last = offset + 1 == value.len();
+        *b == b','
+            && !(is_cut && is_last)
+            && (sign == Sign::Room || is_list(value.get(offset + 1..).unwrap_or_default()))
     }) {
         end = comma;
+    } else if is_cut {
+        return at + end;
     }
     while end > 0 && rest.get(end - 1).is_some_and(|b| b",.)}]:!?".contains(b)) {
         let closes = match rest.get(end - 1) {
@@ -140,4 +176,19 @@ pub(super) fn whole_end(text: &[u8], place: &Range<usize>) -> usize {
     let rest = text.get(place.end..).unwrap_or_default();
     let more = rest.iter().position(|b| is_stop(*b));
     more.map_or(text.len(), |more| place.end + more)
+}
+
+/// Whether a value stands for one: `[FILTERED]`, `(null)`, `{token}`, whose end was taken for that of the sentence.
+pub(super) fn is_stand_in(text: &[u8], place: &Range<usize>) -> bool {
+    let value = text.get(place.clone()).unwrap_or_default();
+    let Some((first, inside)) = value.split_first() else {
+        return true;
+    };
+    let is_closed = matches!(
+        (first, text.get(place.end)),
+        (b'[', Some(b']')) | (b'(', Some(b')')) | (b'{', Some(b'}'))
+    );
+    let is_name = || inside.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_');
+    check::is_placeholder(value)
+        || is_closed && (check::is_placeholder(inside) || *first == b'{' && is_name())
 }

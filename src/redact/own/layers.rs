@@ -46,7 +46,7 @@ impl Own {
         for mut find in self.places(redactor, path, &undone.plain, effort.below())? {
             let plain = undone.plain.get(find.place.clone());
             find.say(plain.unwrap_or_default());
-            find.place = undone.place(find.place.start)..undone.place(find.place.end);
+            find.place = undone.range(&find.place);
             found.push(find);
         }
         Ok(())
