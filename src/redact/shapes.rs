@@ -55,8 +55,8 @@ pub(super) fn jwt(probe: &Probe<'_>, spans: &mut Spans) {
     spans.push(probe.at..end, "jwt", Rank::Known);
 }
 
-/// A key file: all that follows.
-pub(super) fn to_the_end(probe: &Probe<'_>, spans: &mut Spans) {
+/// At the first words of a PuTTY key file: all that follows, which is the key.
+pub(super) fn putty_key(probe: &Probe<'_>, spans: &mut Spans) {
     spans.push(probe.at..probe.text.len(), "putty-key", Rank::Known);
 }
 

@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         "data: MIIEpAIBAAKCAQEA<b64>\n        <b64>\n  <b30>",
     ]),
     head("age", &["age-secret-key-"], r"(?i)AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50,}", &["AGE-SECRET-KEY-1<U58>"]),
-    row("putty-key", &["putty-user-key-file"], Find::Code(shapes::to_the_end), &["PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\n<b64>"]),
+    row("putty-key", &["putty-user-key-file"], Find::Code(shapes::putty_key), &["PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\n<b64>"]),
     head("password-hash", &["$2a$", "$2b$", "$2y$", "$1$", "$5$", "$6$", "$8$", "$9$", "$y$", "$apr1$", "$argon2", "$scrypt", "$pbkdf2", "$7$", "$krb5", "{ssha}", "{ssha512}", "pbkdf2_sha256$", "$p$", "$h$", "$sha1$"], r"(?i)(?:\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}|\$(?:1|5|6|8|9|7|y|apr1|sha1)\$[A-Za-z0-9./=$,-]{16,200}|\$[ph]\$[A-Za-z0-9./]{31}|\$(?:argon2|scrypt|pbkdf2)[A-Za-z0-9+/=,.$-]{16,300}|\$krb5[a-z0-9]{2,8}\$[^\s]{32,4000}|\{ssha(?:512)?\}[A-Za-z0-9+/=]{28,}|pbkdf2_sha256\$\d{1,8}\$[^\s$]{1,64}\$[A-Za-z0-9+/=]{40,})", &[
         "bob:$2b$12$<A53>:",
         "$6$<A8>$<A86>",
