@@ -73,6 +73,22 @@ test('suggestions come while typing and are chosen by keyboard', async () => {
   });
 });
 
+test('suggestions come though the fields arrive after the last letter', async () => {
+  await withPage(browser, server, {}, async (page) => {
+    let answer;
+    const typed = new Promise((done) => (answer = done));
+    await page.route('**/api/v1/fields*', async (route) => {
+      await typed;
+      await route.continue();
+    });
+    await signIn(page, server, '/search?from=now-24h');
+    await row(page, 1).waitFor();
+    await page.getByRole('combobox', { name: 'Query' }).pressSequentially('status_co');
+    answer();
+    await page.getByRole('option').first().waitFor();
+  });
+});
+
 test('dragging over the histogram zooms, Back undoes it, keys zoom too', async () => {
   await withPage(browser, server, {}, async (page) => {
     await signIn(page, server, '/search?from=now-24h&q=http.response.status_code:*');

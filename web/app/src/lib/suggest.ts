@@ -16,7 +16,7 @@ export interface Suggestions {
   items: Suggestion[];
 }
 
-const NONE: Suggestions = { from: 0, to: 0, items: [] };
+export const NONE: Suggestions = { from: 0, to: 0, items: [] };
 const MOST = 8;
 
 export function suggest(
