@@ -134,8 +134,16 @@ impl Keys {
     }
 
     /// The class that the name half of a pair announces; the last of dotted names counts too
-    /// (`http.request.header.cookie`).
+    /// (`http.request.header.cookie`), and of a JSON Pointer (RFC 6901), which may as well be the path of a URL
+    /// (`/oauth/token`).
     pub(super) fn announced(&self, name: &[u8]) -> Class {
+        if name.starts_with(b"/") {
+            let last = memchr::memrchr(b'/', name).map_or(0, |slash| slash + 1);
+            return match self.class(b"", name.get(last..).unwrap_or_default()) {
+                Class::Secret(Kind::Token | Kind::Session) => Class::Pass,
+                class => class,
+            };
+        }
         match self.class(b"", name) {
             Class::Pass => {
                 let last = memchr::memrchr(b'.', name).map_or(0, |dot| dot + 1);
@@ -195,13 +203,20 @@ pub(super) fn below(class: Class) -> Option<Kind> {
     }
 }
 
+/// Whether a class says that a value is secret, or may be.
+pub(super) fn is_sensitive(class: Class) -> bool {
+    !matches!(class, Class::Pass | Class::PairName | Class::PairValue)
+}
+
 /// Whether a name below a sensitive one only describes it (`token.type`).
 pub(super) fn is_about(name: &[u8]) -> bool {
     let mut normal = Normal::default();
     normal.push(name);
     let name = normal.text();
     // An id below `credentials` or `cookies` may well be the secret.
-    !name.ends_with(b"id") && names::is_guarded(name) && names::exact(name).is_none()
+    !name.ends_with(b"id")
+        && names::is_guarded(name)
+        && !names::exact(name).is_some_and(is_sensitive)
 }
 
 /// The class of a name, and of it joined to its parent's (`card.number`, `session.id`).
@@ -209,11 +224,17 @@ fn classify(parent: &[u8], name: &[u8]) -> Class {
     let mut joined = Normal::default();
     joined.push(name);
     let class = names::class(joined.text());
-    if parent.is_empty() || !matches!(class, Class::Pass | Class::PairName | Class::PairValue) {
+    if parent.is_empty() {
         return class;
     }
     let mut joined = Normal::default();
     joined.push(parent);
+    if is_sensitive(class) {
+        return match class {
+            Class::Secret(kind) if names::tells_errors(joined.text()) => Class::Random(kind),
+            class => class,
+        };
+    }
     joined.push(name);
     match names::exact(joined.text()) {
         Some(class @ (Class::Secret(_) | Class::Random(_))) => class,
@@ -448,6 +469,7 @@ mod tests {
         assert_eq!(path("session.duration"), Class::Pass);
         assert_eq!(path("connect.sid"), Class::Secret(Kind::Session));
         assert_eq!(path("order.number"), Class::Pass);
+        assert_eq!(path("errors.password.0"), Class::Random(Kind::Password));
         assert_eq!(path("headers.0.name"), Class::PairName);
         assert_eq!(path("headers.0.value"), Class::PairValue);
         assert_eq!(path("req.headers.authorization"), Class::Scheme);

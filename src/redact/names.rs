@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::engine::Place;
 use super::keys::{Class, Kind};
 
 /// Longest name of words that is not searched for a secret itself.
@@ -111,6 +112,21 @@ pub(super) fn is_param(name: &[u8]) -> bool {
 /// Whether a name is searched for a secret itself: it is long, or holds as many digits as a number that is one.
 pub(super) fn is_searched(name: &[u8]) -> bool {
     name.len() > PLAIN_MAX || name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
+}
+
+/// Where a value stands that has this name, or this path of names with dots.
+pub(super) fn place(path: &[u8]) -> Place {
+    // By byte: half as long as by character, for each name of each event.
+    let dot = memchr::memrchr(b'.', path);
+    let last = dot.and_then(|dot| path.get(dot + 1..)).unwrap_or(path);
+    let is_query = QUERIES.iter().any(|known| last.eq_ignore_ascii_case(known));
+    if is_query { Place::Query } else { Place::Text }
+}
+
+/// Whether what stands below a name says what is wrong with each value, not the value.
+pub(super) fn tells_errors(name: &[u8]) -> bool {
+    let ends: [&[u8]; 3] = [b"errors", b"violations", b"errormessages"];
+    ends.into_iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a name tells about a secret without being one.
@@ -226,11 +242,15 @@ const EXACT: &[(Class, &str)] = &[
     ),
     (
         Class::PairName,
-        "name key header k headername param attribute",
+        "name key header k headername param attribute field fieldname property propertyname \
+         optionname option parameterkey parametername paramname attributename variable label id \
+         path loc",
     ),
     (
         Class::PairValue,
-        "value v stringvalue intvalue val values headervalue",
+        "value v stringvalue intvalue val values headervalue arrayvalue input rejectedvalue \
+         invalidvalue attemptedvalue oldvalue newvalue old new previousvalue currentvalue from to \
+         before after parametervalue optionvalue settingvalue",
     ),
     (
         Class::Pass,
@@ -326,6 +346,19 @@ const PASS_TAILS: &str = "\
 const PASS_HEADS: &str = "\
      haspassw hassecret hastoken hasapikey ispassw issecret istoken maxtoken mintoken \
      numtoken totaltoken minpassw maxpassw requirepassw shouldpassw forgotpassw publickey";
+
+/// Names of values that begin with a parameter.
+const QUERIES: &[&[u8]] = &[
+    b"query",
+    b"querystring",
+    b"query_string",
+    b"qs",
+    b"search",
+    b"args",
+    b"fragment",
+    b"form",
+    b"body",
+];
 
 /// Parameters of a query string that are secret there and ordinary words elsewhere.
 const PARAMS: &str = "\

@@ -3,7 +3,7 @@
 
 use super::check;
 use super::engine::Place;
-use super::keys::{Class, Kind};
+use super::keys::{self, Class, Kind};
 use super::names;
 use super::passes::Pass;
 use super::replace::Tally;
@@ -13,6 +13,8 @@ use crate::model::{Event, Field, FieldName, Value};
 
 /// How far apart the halves of a pair object may stand.
 const PAIR_REACH: usize = 6;
+/// Names between a pair object and its value.
+const PAIR_INSIDE: [&str; 3] = ["value", "arrayValue", "values"];
 
 /// One pass over an event.
 pub(super) fn event(
@@ -86,7 +88,7 @@ fn field(
                 Class::Pass => told(redactor, event, at, path).unwrap_or(Class::Pass),
                 class => class,
             };
-            (class, ext_place(path), clean_name)
+            (class, names::place(path.as_bytes()), clean_name)
         }
     };
     let clean = match value {
@@ -151,26 +153,6 @@ fn is_measure(name: &FieldName<'_>) -> bool {
     )
 }
 
-fn ext_place(path: &str) -> Place {
-    // By byte: half as long as by character, for each name of each event.
-    let dot = memchr::memrchr(b'.', path.as_bytes());
-    let last = dot.and_then(|dot| path.get(dot + 1..)).unwrap_or(path);
-    let is_query = [
-        "query",
-        "querystring",
-        "query_string",
-        "qs",
-        "search",
-        "args",
-        "fragment",
-        "form",
-        "body",
-    ]
-    .iter()
-    .any(|known| last.eq_ignore_ascii_case(known));
-    if is_query { Place::Query } else { Place::Text }
-}
-
 /// The class of a dotted name, and the name itself without secrets where it held one.
 fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Option<Vec<u8>>) {
     let mut clean_name = None;
@@ -188,9 +170,13 @@ fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Opti
 /// What the name half of a pair object says of its value half (`headers.0.name`,
 /// `headers.0.value`).
 fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
-    let (object, _) = path.rsplit_once('.')?;
-    // OpenTelemetry: `attributes.0.value.stringValue`.
-    let object = object.strip_suffix(".value").unwrap_or(object);
+    let (mut object, _) = path.rsplit_once('.')?;
+    // OpenTelemetry: `attributes.0.value.stringValue`, `attributes.0.value.arrayValue.values.0.stringValue`.
+    while let Some((outer, last)) = object.rsplit_once('.')
+        && (PAIR_INSIDE.contains(&last) || outer.ends_with(".values") && is_place(last))
+    {
+        object = outer;
+    }
     let first = at.saturating_sub(PAIR_REACH);
     let near = event.fields().get(first..)?.iter().take(2 * PAIR_REACH);
     near.filter_map(|(name, value)| match (name, value) {
@@ -203,7 +189,11 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
         }
         _ => None,
     })
-    .find(|class| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
+    .find(|class| keys::is_sensitive(*class))
+}
+
+fn is_place(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// What the value before under the same name says of this one: an array of names and values

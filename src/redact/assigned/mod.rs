@@ -277,7 +277,14 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
             Sign::Room
         }
         _ if room > 0 && closing == 0 => Sign::Room,
-        (Some(b'\n'), _) if closing == 0 => Sign::Room,
+        // YAML: `name: password`, and its value on the next line.
+        (Some(b'\n'), _) if closing == 0 => match behind_value_word(text, at) {
+            Some(value) => {
+                at = value;
+                Sign::Equals
+            }
+            None => Sign::Room,
+        },
         _ => return None,
     };
     let room = if sign == Sign::Room { 2 } else { 24 };
@@ -324,7 +331,7 @@ fn is_quoted_sentence(text: &[u8], at: usize) -> bool {
 /// Behind `value =`, `"value":` and the like, as in the other half of a pair.
 fn behind_value_word(text: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
-    skip(text, &mut at, 6, |b| b" \t\n\r\\\"'".contains(&b));
+    skip(text, &mut at, 16, |b| b" \t\n\r\\\"'".contains(&b));
     let rest = text.get(at..)?;
     let word = [&b"stringValue"[..], b"value", b"Value", b"v"]
         .into_iter()

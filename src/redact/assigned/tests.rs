@@ -39,6 +39,8 @@ fn values_end_where_their_form_ends_them() {
     check("access_token:\n    '⟨abcdef123⟩'");
     check("<token>⟨abc123def⟩</token>");
     check("password => '⟨abcd⟩'");
+    check("- name: DB_PASSWORD\n  value: ⟨hunter2x⟩");
+    check("- name: COLOR\n  value: hunter2x");
     check("password := \"⟨abcd⟩\"");
     check("PASSWORD=⟨päßwörd⟩ x");
     check("define('DB_PASSWORD', '⟨s3cr3t⟩')");

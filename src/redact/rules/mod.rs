@@ -8,6 +8,7 @@
 
 mod cloud;
 mod code;
+mod command;
 mod pay;
 mod saas;
 mod text;
@@ -105,6 +106,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     [
         cloud::RULES,
         code::RULES,
+        command::RULES,
         pay::RULES,
         saas::RULES,
         text::RULES,
@@ -129,7 +131,7 @@ pub(super) fn is_known(name: &[u8]) -> bool {
 
 /// Whether finds of this rule must not be linked: so few values that a tag would tell which.
 pub(super) fn is_blind(name: &str) -> bool {
-    name == Kind::Cvv.rule() || name == Kind::OneTime.rule() || name == OVERSIZE
+    name == Kind::Cvv.rule() || name.starts_with(Kind::OneTime.rule()) || name == OVERSIZE
 }
 
 #[cfg(test)]

@@ -83,15 +83,6 @@ pub(super) const RULES: &[Rule] = &[
     ])
     .rank(Rank::Context)
     .not(&["/confirm/orders-2026-11-21/overview", "/reset/9d8f7a6b-1111-4222-8333-444455556666"]),
-    head("curl-user", &["-u ", "--user ", "-u'", "-u\"", "--user="], r#"(?:-u|--user)[\s=]{0,3}["']?[^\s:"'/]{0,64}:([^\s"']{3,128})"#, &["curl -u elastic:<A12> https://x", "curl --user 'bob:<A12>' x"])
-        .word()
-        .rank(Rank::Context)
-        .checked(is_password)
-        .not(&["docker run -u 1000:1000 image", "id -u user"]),
-    head("mysql-password", &[" -p", "--password "], r#"(?: -p|--password )["']?([^\s"']{6,128})"#, &["--password <A12>"])
-        .rank(Rank::Context)
-        .checked(check::mixed)
-        .not(&["ssh -p 2222 host", "mkdir -p /var/lib/x", "cp -preserve a b", "nmap -p1-65535 host"]),
     row("assigned", KEYWORDS, Find::Code(assigned::find), &[
         "password=<A12>",
         r#"{"pwd": "<A12>"}"#,
@@ -362,8 +353,3 @@ const KEYWORDS: &[&str] = &[
     "refresh=",
     "tk=",
 ];
-
-/// Not the number of a group or a port.
-fn is_password(text: &[u8]) -> bool {
-    !text.iter().all(u8::is_ascii_digit) && !check::is_placeholder(text)
-}

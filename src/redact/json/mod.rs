@@ -1,15 +1,16 @@
 //! JSON text in, the same text without its secrets out, in one pass, without a tree: what is not secret
 //! is copied as it was written, with its room, its numbers, the order and the doubles of its keys.
 
+mod pairs;
+
 use std::ops::Range;
 
 use super::engine::Place;
-use super::escapes::{Written, escape, unescape};
+use super::escapes::{Written, escape};
 use super::keys::{self, Class, Kind};
 use super::names;
 use super::own::Own;
 use super::replace::Tally;
-use super::values::{self, List};
 use super::{Known, Redactor};
 
 /// Deepest nesting of objects and arrays that is read.
@@ -169,7 +170,8 @@ impl<'r, 't> Writer<'r, 't> {
         match self.peek().ok_or(NotJson)? {
             b'"' => {
                 let string = self.string()?;
-                self.text_value(string, class);
+                let place = names::place(level.name);
+                self.text_value(string, class, place);
             }
             b'{' => self.object(level, class, levels + 1)?,
             b'[' => self.array(level, class, levels + 1)?,
@@ -241,18 +243,18 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    fn text_value(&mut self, string: Written<'t>, class: Class) {
+    fn text_value(&mut self, string: Written<'t>, class: Class, place: Place) {
         if self.is_allowed() {
             return;
         }
-        let clean = self.redacted(&string.plain(), class);
+        let clean = self.redacted(&string.plain(), class, place);
         if let Some(clean) = self.by_own_in_string(string.text, clean) {
             self.replace(string.place, &clean);
         }
     }
 
     /// What a string says, redacted and written again; `None` where nothing changes.
-    fn redacted(&mut self, text: &[u8], class: Class) -> Option<Vec<u8>> {
+    fn redacted(&mut self, text: &[u8], class: Class, place: Place) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
             let depth = self.depth + 1;
             let clean = self.redactor.unlearned(text, secrets, depth, self.tally)?;
@@ -261,11 +263,10 @@ impl<'r, 't> Writer<'r, 't> {
             return Some(out);
         }
         let clean = match class {
-            Class::Pass => self.searched(text)?,
+            Class::Pass if place == Place::Text => self.searched(text)?,
             class => {
                 let depth = self.depth;
-                self.redactor
-                    .value(class, text, Place::Text, depth, self.tally)?
+                self.redactor.value(class, text, place, depth, self.tally)?
             }
         };
         let mut out = Vec::with_capacity(clean.len() + 16);
@@ -348,43 +349,6 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    /// What the next element of an array says: a string without its quotes, a number.
-    fn element_ahead(&self) -> Range<usize> {
-        let start = self.at + usize::from(self.peek() == Some(b'"'));
-        let rest = self.text.get(start..).unwrap_or_default();
-        let length = if start > self.at {
-            memchr::memchr(b'"', rest)
-        } else {
-            rest.iter().take(64).position(|b| b",]{[ \n".contains(b))
-        };
-        start..start + length.unwrap_or(0)
-    }
-
-    /// The class that one element of an array gives to the next.
-    fn told(
-        &self,
-        path: &[u8],
-        name: Range<usize>,
-        element: &Range<usize>,
-        is_second: bool,
-    ) -> Class {
-        let part = |place: Range<usize>| self.text.get(place).unwrap_or_default();
-        let behind = part(element.end..self.text.len());
-        let behind = behind.strip_prefix(b"\"").unwrap_or(behind);
-        let list = List {
-            path,
-            is_pair: is_second && behind.trim_ascii_start().first() == Some(&b']'),
-        };
-        let keys = self.redactor.engine.keys();
-        values::told(
-            keys,
-            &unescape(part(name)),
-            &unescape(part(element.clone())),
-            list,
-        )
-        .unwrap_or(Class::Pass)
-    }
-
     fn object(&mut self, outer: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
         if levels > LEVELS_MAX {
             return Err(NotJson);
@@ -421,7 +385,7 @@ impl<'r, 't> Writer<'r, 't> {
         let plain = name.plain();
         let outer = self.enter(&plain);
         let is_searched = self.echo.is_some() || names::is_searched(&plain);
-        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass));
+        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass, Place::Text));
         if let Some(clean) = self.by_own_in_name(name.text, clean.flatten()) {
             self.replace(name.place, &clean);
         }
@@ -441,7 +405,7 @@ impl<'r, 't> Writer<'r, 't> {
             ..*level
         };
         match class {
-            Class::PairName if self.peek() == Some(b'"') => {
+            Class::PairName if matches!(self.peek(), Some(b'"' | b'[')) => {
                 let start = self.at;
                 self.any(&inner, Class::Pass, levels)?;
                 level.pair = level.pair.or(self.announcement(start..self.at));
@@ -458,37 +422,5 @@ impl<'r, 't> Writer<'r, 't> {
         }
         self.path.truncate(outer);
         Ok(())
-    }
-
-    /// What the name half of a pair says of the value.
-    fn announcement(&self, name: Range<usize>) -> Option<Class> {
-        let written = self
-            .text
-            .get(name)?
-            .strip_prefix(b"\"")?
-            .strip_suffix(b"\"")?;
-        let class = self.redactor.engine.keys().announced(&unescape(written));
-        (!matches!(class, Class::Pass | Class::PairName | Class::PairValue)).then_some(class)
-    }
-
-    /// The name half where it stands behind the value: one string on, one member further.
-    fn pair_behind(&self) -> Option<Class> {
-        let mut tally = Tally::default();
-        let mut ahead = Writer::new(self.redactor, self.text, self.depth, &mut tally);
-        ahead.at = self.at;
-        ahead.string().ok()?;
-        ahead.room();
-        ahead.eat(b',').ok()?;
-        ahead.room();
-        let key = ahead.string().ok()?;
-        if self.redactor.engine.keys().class(b"", &key.plain()) != Class::PairName {
-            return None;
-        }
-        ahead.room();
-        ahead.eat(b':').ok()?;
-        ahead.room();
-        let start = ahead.at;
-        ahead.string().ok()?;
-        self.announcement(start..ahead.at)
     }
 }
