@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Redactor;
-use super::json;
+use super::json::{self, OpenLines};
 use super::pem::{PRIVATE_KEY, is_key_like, is_line, marks};
 use super::replace::Tally;
 
@@ -74,6 +74,8 @@ pub struct Filter<'r> {
     stats: FilterStats,
     /// Set where a private key began that has not ended.
     key: Option<OpenKey>,
+    /// Set where one began in a JSON document that has not ended.
+    lines: Option<OpenLines>,
     /// The end of the piece before, of a line that is too long.
     edge: Vec<u8>,
 }
@@ -86,6 +88,7 @@ impl<'r> Filter<'r> {
             redactor,
             stats: FilterStats::default(),
             key: None,
+            lines: None,
             edge: Vec::new(),
         }
     }
@@ -106,10 +109,11 @@ impl<'r> Filter<'r> {
 
     /// Takes a piece of a line that is too long to be searched.
     pub fn skip(&mut self, piece: &[u8]) {
-        self.edge.extend_from_slice(piece);
-        self.key = self.after(&self.edge, self.key);
-        let kept = self.edge.len().saturating_sub(EDGE);
-        self.edge.drain(..kept);
+        let mut edge = std::mem::take(&mut self.edge);
+        edge.extend_from_slice(piece);
+        self.key = self.after(&edge, self.key);
+        edge.drain(..edge.len().saturating_sub(EDGE));
+        self.edge = edge;
     }
 
     /// Appends what stands for the line whose pieces were skipped.
@@ -161,20 +165,46 @@ impl<'r> Filter<'r> {
         if rest.is_empty() {
             return;
         }
-        out.extend_from_slice(&self.redactor.line_into(rest, tally));
-        self.key = self.after(rest, self.key);
+        match self.document(rest, tally) {
+            Some(document) => out.extend_from_slice(&self.redactor.line_into(&document, tally)),
+            None => {
+                out.extend_from_slice(&self.redactor.line_into(rest, tally));
+                self.key = self.after(rest, self.key);
+            }
+        }
+    }
+
+    /// A JSON document without lines of a private key that began in one before; `None` where none did, or the text is no
+    /// document.
+    fn document(&mut self, text: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
+        let open = self.lines.as_mut()?;
+        if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            return None;
+        }
+        open.documents += 1;
+        if open.documents > KEY_LINES_MAX {
+            self.lines = None;
+            return None;
+        }
+        let clean = json::key_lines(self.redactor, text, &mut self.lines, tally).ok()?;
+        Some(clean.unwrap_or_else(|| text.to_vec()))
     }
 
     /// Whether a private key goes on behind this text.
-    fn after(&self, text: &[u8], before: Option<OpenKey>) -> Option<OpenKey> {
+    fn after(&mut self, text: &[u8], before: Option<OpenKey>) -> Option<OpenKey> {
         let last = marks(text).last();
         match last {
             None => before,
             Some(mark) if !mark.begins => None,
-            // What begins inside a JSON document ends with it, cut or not.
-            Some(_) if before.is_none() && json::is_document(self.redactor, text) => None,
+            // What begins inside a JSON document goes on in others, if at all.
+            Some(_) if before.is_none() && self.begins_in_document(text) => None,
             Some(_) => Some(before.unwrap_or_default()),
         }
+    }
+
+    fn begins_in_document(&mut self, text: &[u8]) -> bool {
+        let mut tally = Tally::default();
+        json::key_lines(self.redactor, text, &mut self.lines, &mut tally).is_ok()
     }
 }
 

@@ -211,6 +211,11 @@ impl Redactor {
         self.event_passes(&mut event, known, own.as_deref(), &mut tally);
         if let Some(field) = &tally.finds.block {
             self.block_begins(&event, field);
+            // Its lines may be further values of this event.
+            let mut lines = Tally::default();
+            self.line_of_block(&mut event, &mut lines);
+            scan::note(&mut event, &lines);
+            tally.merge(lines);
         }
         self.count_of(&event, &tally);
         bounds::cut(&mut event, value_bytes_max);

@@ -117,7 +117,7 @@ impl Redactor {
         let now = event.received;
         let source = event.get(Field::EventProvider).and_then(text_of);
         let source = source.unwrap_or_default().to_owned();
-        let Some((field, has_body)) = self.blocks.field_of(&source, now) else {
+        let Some((field, mut has_body)) = self.blocks.field_of(&source, now) else {
             return;
         };
         for (name, value) in event.fields_mut() {
@@ -126,9 +126,12 @@ impl Redactor {
                 continue;
             }
             let end = marks(text.as_bytes()).find(|mark| !mark.begins);
-            let is_long = is_key_like(text.as_bytes());
             if end.is_none() && !is_line(text.as_bytes(), has_body) {
                 continue;
+            }
+            if is_key_like(text.as_bytes()) {
+                has_body = true;
+                self.blocks.touch(&source, now);
             }
             let ends = end.as_ref().map_or(text.len(), |mark| mark.place.end);
             let (key, rest) = text.as_bytes().split_at_checked(ends).unwrap_or_default();
@@ -137,12 +140,10 @@ impl Redactor {
             out.extend_from_slice(rest);
             *value = Value::Str(lossless(out).into());
             tally.finds.place(name);
-            match end {
-                Some(_) => self.blocks.set(&source, None, now),
-                None if is_long => self.blocks.touch(&source, now),
-                None => {}
+            if end.is_some() {
+                self.blocks.set(&source, None, now);
+                return;
             }
-            return;
         }
     }
 
@@ -327,6 +328,25 @@ mod tests {
             "[private-key][private-key]"
         );
         assert!(redactor.blocks.is_any());
+    }
+
+    #[test]
+    fn the_lines_of_a_key_may_be_values_of_one_event() {
+        let redactor = redactor();
+        let mut event = Event::new(Timestamp(S), Timestamp(S));
+        for line in ["x", BEGIN, BODY, "Aw==", END, "Aw=="] {
+            event.push_ext("k", Value::Str(line.into()));
+        }
+        let clean = redactor.redact(event);
+        let values = clean
+            .fields()
+            .iter()
+            .filter(|(name, _)| name.public() == "ext.k");
+        let values: Vec<String> = values.map(|(_, v)| short(text_of(v).unwrap())).collect();
+        let key = "[private-key]";
+        assert_eq!(values, ["x", key, key, key, key, "Aw=="]);
+        assert_eq!(clean.int(Field::RedactionCount), Some(4));
+        assert!(!redactor.blocks.is_any());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! JSON text in, the same text without its secrets out, in one pass, without a tree: what is not secret
 //! is copied as it was written, with its room, its numbers, the order and the doubles of its keys.
 
+mod lines;
 mod pairs;
+
+pub(super) use lines::{OpenLines, key_lines};
 
 use std::ops::Range;
 
@@ -72,6 +75,8 @@ pub(super) struct Writer<'r, 't> {
     depth: usize,
     /// Set where only these secrets are removed.
     echo: Option<&'r [Vec<u8>]>,
+    /// Set where only lines of a private key are removed.
+    lines: Option<&'r mut Option<OpenLines>>,
     /// Set where the document is an event and the operator has rules of their own.
     pub(super) own: Option<&'r Own>,
     /// Set where the document is a line: others like it came before.
@@ -110,6 +115,7 @@ impl<'r, 't> Writer<'r, 't> {
             at: 0,
             depth,
             echo: None,
+            lines: None,
             own: None,
             known: None,
             path: String::new(),
@@ -170,8 +176,10 @@ impl<'r, 't> Writer<'r, 't> {
         match self.peek().ok_or(NotJson)? {
             b'"' => {
                 let string = self.string()?;
-                let place = names::place(level.name);
-                self.text_value(string, class, place);
+                match self.lines {
+                    Some(_) => self.line_of_key(&string, level.name),
+                    None => self.text_value(string, class, names::place(level.name)),
+                }
             }
             b'{' => self.object(level, class, levels + 1)?,
             b'[' => self.array(level, class, levels + 1)?,
@@ -210,7 +218,7 @@ impl<'r, 't> Writer<'r, 't> {
             Some(secrets) => self
                 .redactor
                 .unlearned(digits, secrets, self.depth + 1, self.tally),
-            None if self.is_allowed() => None,
+            None if self.lines.is_some() || self.is_allowed() => None,
             None => self.redactor.number(class, digits, self.tally),
         };
         let clean = self.by_own(digits, clean);
@@ -384,7 +392,8 @@ impl<'r, 't> Writer<'r, 't> {
         let name = self.string()?;
         let plain = name.plain();
         let outer = self.enter(&plain);
-        let is_searched = self.echo.is_some() || names::is_searched(&plain);
+        let is_searched =
+            self.lines.is_none() && (self.echo.is_some() || names::is_searched(&plain));
         let clean = is_searched.then(|| self.redacted(&plain, Class::Pass, Place::Text));
         if let Some(clean) = self.by_own_in_name(name.text, clean.flatten()) {
             self.replace(name.place, &clean);

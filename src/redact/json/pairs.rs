@@ -94,7 +94,9 @@ impl Writer<'_, '_> {
     /// Steps over a text, a number, a word or a list of texts; `None` where something else stands.
     fn pass_scalar(&mut self) -> Option<()> {
         match self.peek()? {
-            b'"' => drop(self.string().ok()?),
+            b'"' => {
+                self.string().ok()?;
+            }
             b'[' => {
                 self.at += 1;
                 self.room();

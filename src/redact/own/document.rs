@@ -2,7 +2,8 @@
 
 use super::super::Redactor;
 use super::super::escapes::{escape, unescape};
-use super::super::json::{NotJson, Writer};
+use super::super::json::{self, NotJson, Writer};
+use super::super::pem::PRIVATE_KEY;
 use super::super::replace::Tally;
 use super::{Outcome, Own};
 
@@ -23,17 +24,36 @@ pub(in crate::redact) fn rewrite(
         is_again: tally.is_again,
         ..Tally::default()
     };
+    let changed = pass(redactor, own, text, &mut part)?;
+    if part.rules.iter().any(|(rule, _)| rule == PRIVATE_KEY) {
+        let mut lines = Tally::default();
+        if let Some(rest) = json::key_lines(redactor, text, &mut None, &mut lines)? {
+            lines.is_again = tally.is_again;
+            let changed = pass(redactor, own, &rest, &mut lines)?;
+            tally.merge(lines);
+            return Ok(Some(changed.unwrap_or(rest)));
+        }
+    }
+    tally.merge(part);
+    Ok(changed)
+}
+
+fn pass(
+    redactor: &Redactor,
+    own: Option<&Own>,
+    text: &[u8],
+    tally: &mut Tally,
+) -> Result<Option<Vec<u8>>, NotJson> {
     let changed = redactor.with_known(|known| {
-        let mut writer = Writer::new(redactor, text, 0, &mut part);
+        let mut writer = Writer::new(redactor, text, 0, tally);
         (writer.own, writer.known) = (own, Some(known));
         writer.document()?;
         Ok(writer.finish())
     })?;
-    let changed = redactor.without_jwk(text, changed, &mut part);
-    let secrets = std::mem::take(&mut part.learned);
+    let changed = redactor.without_jwk(text, changed, tally);
+    let secrets = std::mem::take(&mut tally.learned);
     let seen = changed.as_deref().unwrap_or(text);
-    let again = redactor.unlearned(seen, &secrets, 0, &mut part);
-    tally.merge(part);
+    let again = redactor.unlearned(seen, &secrets, 0, tally);
     Ok(again.or(changed))
 }
 
