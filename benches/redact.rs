@@ -308,9 +308,10 @@ fn main() -> std::io::Result<()> {
     let mut letters = |length| numbers.text(LETTERS, length);
     let base64 = letters(1 << 17);
     let keys: String = (0..10_000).map(|at| format!("\"key{at}\":1,")).collect();
-    let worst: [(&str, Box<dyn Fn(usize) -> String>); 12] = [
+    let worst: [(&str, Box<dyn Fn(usize) -> String>); 13] = [
         ("token=token=", Box::new(|n| "token=".repeat(n << 16))),
         ("://://", Box::new(|n| "://".repeat(n << 17))),
+        ("://a:b", Box::new(|n| "://a:b".repeat(n << 16) + "@h")),
         ("password: ", Box::new(|n| "password: x ".repeat(n << 15))),
         ("eyJeyJ", Box::new(|n| "eyJ".repeat(n << 17))),
         ("aaaa", Box::new(|n| "a".repeat(n << 19))),

@@ -7,6 +7,8 @@ use super::spans::{Rank, Spans};
 
 /// Longest part of a URL before its host that is read.
 const USERINFO_MAX: usize = 8 << 10;
+/// How far behind its first `/`, `?` or `#` a password that holds one unescaped is read.
+const BEYOND_MAX: usize = 512;
 
 /// At `://`: the password of `user:password@host`, or a token that stands for the user.
 pub(super) fn userinfo(probe: &Probe<'_>, spans: &mut Spans) {
@@ -15,18 +17,9 @@ pub(super) fn userinfo(probe: &Probe<'_>, spans: &mut Spans) {
     let rest = text
         .get(start..text.len().min(start + USERINFO_MAX))
         .unwrap_or_default();
-    // Most URLs have none, and this is the fast way to see it.
-    if memchr::memchr(b'@', rest).is_none() {
-        return;
-    }
-    let stop = rest
-        .iter()
-        .position(|b| b.is_ascii_whitespace() || b"\"'<>`|".contains(b))
-        .unwrap_or(rest.len());
-    let rest = rest.get(..stop).unwrap_or_default();
     let authority = rest
         .iter()
-        .position(|b| b"/?#".contains(b))
+        .position(|b| b"/?#".contains(b) || is_stop(*b))
         .unwrap_or(rest.len());
     let inside = rest.get(..authority).unwrap_or_default();
     let Some(at) = memchr::memrchr(b'@', inside).or_else(|| beyond(rest, authority)) else {
@@ -67,12 +60,23 @@ fn beyond(rest: &[u8], authority: usize) -> Option<usize> {
     {
         return None;
     }
-    let at = authority + memchr::memchr(b'@', rest.get(authority..)?)?;
+    let behind = rest.get(authority..)?;
+    let behind = behind.get(..behind.len().min(BEYOND_MAX))?;
+    let at = memchr::memchr(b'@', behind)?;
+    if behind.get(..at)?.iter().any(|b| is_stop(*b)) {
+        return None;
+    }
+    let at = authority + at;
     // A host follows an `@` that ends the password.
     rest.get(at + 1..)?
         .first()
         .filter(|b| b.is_ascii_alphanumeric())?;
     Some(at)
+}
+
+/// Whether a byte ends every URL.
+fn is_stop(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'<>`|".contains(&byte)
 }
 
 fn is_template(password: &[u8]) -> bool {
