@@ -73,8 +73,10 @@ fn inserted(name: &str, secret: &str, before: &[u8], behind: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Whether a text is a JSON object or array: a number alone is a text.
 fn is_json(text: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(text).is_ok()
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+        && serde_json::from_slice::<serde_json::Value>(text).is_ok()
 }
 
 /// Nothing comes out longer than tags can make it.
