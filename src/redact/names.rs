@@ -111,15 +111,29 @@ pub(super) fn is_param(name: &[u8]) -> bool {
 
 /// Whether a name is searched for a secret itself: it is long, or holds as many digits as a number that is one.
 pub(super) fn is_searched(name: &[u8]) -> bool {
-    name.len() > PLAIN_MAX || name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
+    name.len() > PLAIN_MAX
+        || name.len() >= DIGITS_MIN
+            && name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
 }
 
 /// Where a value stands that has this name, or this path of names with dots.
 pub(super) fn place(path: &[u8]) -> Place {
-    // By byte: half as long as by character, for each name of each event.
-    let dot = memchr::memrchr(b'.', path);
-    let last = dot.and_then(|dot| path.get(dot + 1..)).unwrap_or(path);
-    let is_query = QUERIES.iter().any(|known| last.eq_ignore_ascii_case(known));
+    // Asked for each value: few names end like one.
+    let Some(b'y' | b'Y' | b'g' | b'G' | b's' | b'S' | b'h' | b'H' | b't' | b'T' | b'm' | b'M') =
+        path.last()
+    else {
+        return Place::Text;
+    };
+    let is_query = QUERIES.iter().any(|known| {
+        let Some((before, last)) = path
+            .len()
+            .checked_sub(known.len())
+            .and_then(|at| path.split_at_checked(at))
+        else {
+            return false;
+        };
+        last.eq_ignore_ascii_case(known) && matches!(before.last(), None | Some(b'.'))
+    });
     if is_query { Place::Query } else { Place::Text }
 }
 
@@ -348,7 +362,7 @@ const PASS_HEADS: &str = "\
      numtoken totaltoken minpassw maxpassw requirepassw shouldpassw forgotpassw publickey";
 
 /// Names of values that begin with a parameter.
-const QUERIES: &[&[u8]] = &[
+const QUERIES: [&[u8]; 9] = [
     b"query",
     b"querystring",
     b"query_string",

@@ -178,7 +178,7 @@ impl<'r, 't> Writer<'r, 't> {
                 let string = self.string()?;
                 match self.lines {
                     Some(_) => self.line_of_key(&string, level.name),
-                    None => self.text_value(string, class, names::place(level.name)),
+                    None => self.text_value(string, class, level.name),
                 }
             }
             b'{' => self.object(level, class, levels + 1)?,
@@ -251,18 +251,18 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    fn text_value(&mut self, string: Written<'t>, class: Class, place: Place) {
+    fn text_value(&mut self, string: Written<'t>, class: Class, name: &[u8]) {
         if self.is_allowed() {
             return;
         }
-        let clean = self.redacted(&string.plain(), class, place);
+        let clean = self.redacted(&string.plain(), class, name);
         if let Some(clean) = self.by_own_in_string(string.text, clean) {
             self.replace(string.place, &clean);
         }
     }
 
     /// What a string says, redacted and written again; `None` where nothing changes.
-    fn redacted(&mut self, text: &[u8], class: Class, place: Place) -> Option<Vec<u8>> {
+    fn redacted(&mut self, text: &[u8], class: Class, name: &[u8]) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
             let depth = self.depth + 1;
             let clean = self.redactor.unlearned(text, secrets, depth, self.tally)?;
@@ -271,9 +271,9 @@ impl<'r, 't> Writer<'r, 't> {
             return Some(out);
         }
         let clean = match class {
-            Class::Pass if place == Place::Text => self.searched(text)?,
+            Class::Pass => self.searched(text, name)?,
             class => {
-                let depth = self.depth;
+                let (depth, place) = (self.depth, names::place(name));
                 self.redactor.value(class, text, place, depth, self.tally)?
             }
         };
@@ -283,17 +283,16 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     /// What is left of a text whose name says nothing; `None` where nothing changes.
-    fn searched(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+    fn searched(&mut self, text: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         if self.redactor.engine.is_dull(text) {
             return None;
         }
-        let slot = match self.known.as_ref() {
+        let place = names::place(name);
+        let slot = match self.known.as_ref().filter(|_| place == Place::Text) {
             Some(known) => Some(known.look(text)?),
             None => None,
         };
-        let clean = self
-            .redactor
-            .clean(text, Place::Text, self.depth, self.tally);
+        let clean = self.redactor.clean(text, place, self.depth, self.tally);
         if clean.is_none()
             && !self.tally.is_excepted
             && let (Some(known), Some(slot)) = (self.known.as_mut(), slot)
@@ -394,7 +393,7 @@ impl<'r, 't> Writer<'r, 't> {
         let outer = self.enter(&plain);
         let is_searched =
             self.lines.is_none() && (self.echo.is_some() || names::is_searched(&plain));
-        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass, Place::Text));
+        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass, b""));
         if let Some(clean) = self.by_own_in_name(name.text, clean.flatten()) {
             self.replace(name.place, &clean);
         }
