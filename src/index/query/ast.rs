@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 use std::ops::{Bound, RangeInclusive};
 
 use super::glob::Glob;
+use super::pattern::Pattern;
 use crate::model::Field;
 
 /// A parsed query.
@@ -60,6 +61,8 @@ pub(in crate::index) enum Test {
     Text(Literal),
     /// A pattern: the whole value, or in free text also one word.
     Like(Glob),
+    /// A text that this pattern fits somewhere.
+    Fits(Pattern),
     /// A whole number field in a range; empty where the start is behind the end.
     Int(RangeInclusive<u64>),
     /// A value that is a number, in a range.

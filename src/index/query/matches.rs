@@ -112,6 +112,7 @@ impl Test {
                     }
                 }
             }
+            Self::Fits(pattern) => pattern.fits(text),
             Self::Int(range) => text.parse().is_ok_and(|number| range.contains(&number)),
             Self::Number(low, high) => number(text).is_some_and(|value| {
                 (match low {

@@ -4,7 +4,7 @@
 //! or      = and { "OR" and }                        operators in capitals; also && || !
 //! and     = unary { ["AND"] unary }                 side by side means AND
 //! unary   = ("NOT" | "-") unary | "(" or ")" | [name ":"] value
-//! value   = word | "phrase" | [a TO b] | {a TO b} | >=a >a <=a <a | * | "(" or ")"
+//! value   = word | "phrase" | [a TO b] | {a TO b} | >=a >a <=a <a | * | ~regex | /regex/ | "(" or ")"
 //! ```
 //!
 //! A word may hold `*` and `?`; `\` takes any character as it is. What [`Query::matches`] says is the truth; the index only
@@ -15,6 +15,7 @@ mod glob;
 mod matches;
 mod names;
 mod parse;
+mod pattern;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -3,6 +3,7 @@
 use super::QueryError;
 use super::ast::{Node, Query};
 use super::names::resolve;
+use super::pattern::between_slashes;
 use super::value::{Bad, Text, condition};
 use crate::model::Timestamp;
 
@@ -69,6 +70,7 @@ struct Parser<'t> {
 enum Value {
     Text(Text),
     Compare(&'static str, Text),
+    Pattern(String),
     Range {
         low: (Text, bool),
         high: (Text, bool),
@@ -256,6 +258,7 @@ impl<'t> Parser<'t> {
             Value::Compare(operator, text) => {
                 super::value::compare(target, operator, &text, self.now)
             }
+            Value::Pattern(text) => super::value::pattern(target, &text),
             Value::Range { low, high } => super::value::range(target, &low, &high, self.now),
         };
         made.map_err(|Bad { message, example }| {
@@ -272,6 +275,9 @@ impl<'t> Parser<'t> {
     }
 
     fn read_value(&mut self, has_field: bool) -> Result<Value, QueryError> {
+        if has_field && let Some(pattern) = self.pattern()? {
+            return Ok(Value::Pattern(pattern));
+        }
         match self.peek() {
             Some('"') => Ok(Value::Text(self.quoted()?)),
             Some('[' | '{') if has_field => self.range(),
@@ -299,6 +305,35 @@ impl<'t> Parser<'t> {
             }
             _ => Ok(Value::Text(self.word(""))),
         }
+    }
+
+    /// `~pattern`, `~"pattern"`, `/pattern/`.
+    fn pattern(&mut self) -> Result<Option<String>, QueryError> {
+        if let Some((length, pattern)) = between_slashes(self.rest()) {
+            self.at += length;
+            return Ok(Some(pattern));
+        }
+        if self.peek() != Some('~') {
+            return Ok(None);
+        }
+        self.bump();
+        if self.peek() == Some('"') {
+            let start = self.at;
+            self.quoted()?;
+            // As written: backslashes are the pattern's, but for those before a quote.
+            let written = self.text.get(start + 1..self.at - 1).unwrap_or_default();
+            return Ok(Some(written.replace("\\\"", "\"")));
+        }
+        let end = self.rest().find(char::is_whitespace);
+        let (written, _) = self.rest().split_at(end.unwrap_or(self.rest().len()));
+        // A parenthesis that closes a group of the query, not of the pattern.
+        let opened = written.matches('(').count();
+        let closed = written.matches(')').count();
+        let over = closed.saturating_sub(opened);
+        let trailing = written.len() - written.trim_end_matches(')').len();
+        let length = written.len() - over.min(trailing);
+        self.at += length;
+        Ok(written.get(..length).map(str::to_owned))
     }
 
     fn range(&mut self) -> Result<Value, QueryError> {

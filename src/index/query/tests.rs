@@ -111,6 +111,17 @@ fn queries_mean_what_they_say() {
         "status: 404",
         "(((connection)))",
         "status:404 && user:alice || x",
+        "path:~^/v1/[A-Z]",
+        "path:~\"ord_\\d{5}$\"",
+        "path:/^\\/v1\\/.*_\\d+$/",
+        "(user:~(?i)^ALICE$) AND status:404",
+        "(status:~4.4)",
+        "tags:~^e.$",
+        "note:~passt$",
+        "ip:~^10",
+        "id:~(?i)^req-[0-9]+",
+        "NOT path:~^/v2",
+        "message:~\"upstream, retry\"",
     ] {
         check(yes, true);
     }

@@ -8,6 +8,7 @@ use super::ast::{Condition, Literal, Name, Node, Phrase, Test};
 use super::glob::Glob;
 use super::matches::{address, number};
 use super::names::Target;
+use super::pattern::Pattern;
 use super::time::{parse_duration, parse_span};
 use crate::model::{Field, Kind, Timestamp, id_forms};
 
@@ -263,6 +264,29 @@ pub(super) fn compare(
         ">" => range(target, &(given, false), &(open(), true), now),
         "<=" => range(target, &(open(), true), &(given, true), now),
         _ => range(target, &(open(), true), &(given, false), now),
+    }
+}
+
+/// `name:~pattern`.
+pub(super) fn pattern(target: Option<Target>, text: &str) -> Result<Node, Bad> {
+    let pattern = Pattern::new(text).map_err(|message| Bad {
+        message,
+        example: Some("~\"^/v1/[a-z]+$\"".to_owned()),
+    })?;
+    match target {
+        Some(Target::Names(names)) => {
+            let tests = names.into_iter();
+            Ok(any(tests.map(|name| (name, Test::Fits(pattern.clone())))))
+        }
+        Some(Target::AnyId) => {
+            let ids = Field::ALL.iter().filter(|field| field.kind() == Kind::Id);
+            Ok(any(ids.map(|field| {
+                (Name::Known(*field), Test::Fits(pattern.clone()))
+            })))
+        }
+        Some(Target::Time | Target::Received) | None => {
+            bad("cannot be searched by a pattern", "\"some words\"")
+        }
     }
 }
 

@@ -173,6 +173,19 @@ const FIXED: &[&str] = &[
     "x",
     "ext.note:>m",
     "count:1000",
+    "message:~time|conn",
+    "message:/^[Tt]imeout/",
+    "user.name:~^[Aa]",
+    "tags:~P",
+    "client.ip:~[.]9$",
+    "status:~^4",
+    "status:~-",
+    "object.id:~\\d",
+    "note:~\"e[-,/ ]\"",
+    "ext.count:~^[57]",
+    "id:~(?i)REQ",
+    "ua:~refused$",
+    "service:~^[A-Z*]",
 ];
 
 fn condition() -> impl Strategy<Value = String> {
