@@ -328,6 +328,7 @@ metrics! {
     deliveries_skipped: Counter "wardline_deliveries_skipped_total" "Deliveries not queued because too many waited for the endpoint.";
     deliveries_pending: Gauge "wardline_deliveries_pending" "Deliveries waiting.";
     http_requests: Counter "wardline_http_requests_total" "HTTP requests of all routes.";
+    tail_dropped: Counter "wardline_tail_dropped_total" "Events that live tails were too slow for.";
     http_denied: Counter "wardline_http_denied_total" "Requests refused for missing or wrong credentials.";
     http_rate_limited: Counter "wardline_http_rate_limited_total" "Requests refused by a rate limit.";
     rate_evictions: Counter "wardline_http_rate_evictions_total" "Callers forgotten by the rate limits because the table was full.";

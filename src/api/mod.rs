@@ -34,6 +34,8 @@ mod search;
 mod session;
 mod sources;
 mod status;
+mod stream;
+mod tail;
 mod ui;
 pub mod webhooks;
 
@@ -78,6 +80,10 @@ pub struct Options {
     pub story_events_max: usize,
     /// Searches at work at once; more wait their turn.
     pub searches_max: usize,
+    /// Live tails at once.
+    pub tails_max: usize,
+    /// How many events a live tail may be behind before it is taken forward.
+    pub tail_lag_events_max: u64,
 }
 
 impl Default for Options {
@@ -89,6 +95,8 @@ impl Default for Options {
             key_days_max: 365,
             story_events_max: 1_000,
             searches_max: 16,
+            tails_max: 32,
+            tail_lag_events_max: 100_000,
         }
     }
 }
@@ -128,6 +136,7 @@ pub struct Served {
     state: State,
     limiter: Limiter,
     searches: Arc<Semaphore>,
+    tails: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
 
@@ -147,6 +156,7 @@ impl Served {
         Self {
             limiter: Limiter::new(state.options.rates, state.metrics.clone()),
             searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
+            tails: Arc::new(Semaphore::new(state.options.tails_max)),
             openapi: OnceLock::new(),
             state,
         }
@@ -226,6 +236,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     aggregate::register,
     requests::register,
     events::register,
+    tail::register,
     fields::register,
     alerts::register,
     rules::register,

@@ -203,7 +203,7 @@ fn secret(class: Class, value: &[u8]) -> Option<Kind> {
         Class::Scheme => (Kind::Token, value.len() >= 4),
         Class::Cookie => (Kind::Session, value.len() >= 4),
         Class::Random(kind) => (kind, check::is_random(value)),
-        Class::Pass | Class::PairName | Class::PairValue => return None,
+        Class::Pass | Class::PairName(_) | Class::PairValue(_) | Class::Told(_) => return None,
     };
     (is_told && !check::is_placeholder(value)).then_some(kind)
 }

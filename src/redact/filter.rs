@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Redactor;
 use super::json::{self, OpenLines};
-use super::pem::{PRIVATE_KEY, is_key_like, is_line, marks};
+use super::pem::{PRIVATE_KEY, is_key_like, is_line, marks, opening};
 use super::replace::Tally;
 
 /// Lines without the end of a private key after which it is forgotten. The longest keys in use (RSA of 16384 bits)
@@ -74,8 +74,8 @@ pub struct Filter<'r> {
     stats: FilterStats,
     /// Set where a private key began that has not ended.
     key: Option<OpenKey>,
-    /// Set where one began in a JSON document that has not ended.
-    lines: Option<OpenLines>,
+    /// Those that began in JSON documents and have not ended.
+    lines: Vec<OpenLines>,
     /// The end of the piece before, of a line that is too long.
     edge: Vec<u8>,
 }
@@ -88,7 +88,7 @@ impl<'r> Filter<'r> {
             redactor,
             stats: FilterStats::default(),
             key: None,
-            lines: None,
+            lines: Vec::new(),
             edge: Vec::new(),
         }
     }
@@ -177,13 +177,7 @@ impl<'r> Filter<'r> {
     /// A JSON document without lines of a private key that began in one before; `None` where none did, or the text is no
     /// document.
     fn document(&mut self, text: &[u8], tally: &mut Tally) -> Option<Vec<u8>> {
-        let open = self.lines.as_mut()?;
-        if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            return None;
-        }
-        open.documents += 1;
-        if open.documents > KEY_LINES_MAX {
-            self.lines = None;
+        if self.lines.is_empty() {
             return None;
         }
         let clean = json::key_lines(self.redactor, text, &mut self.lines, tally).ok()?;
@@ -192,12 +186,12 @@ impl<'r> Filter<'r> {
 
     /// Whether a private key goes on behind this text.
     fn after(&mut self, text: &[u8], before: Option<OpenKey>) -> Option<OpenKey> {
-        let last = marks(text).last();
-        match last {
+        match marks(text).last() {
             None => before,
             Some(mark) if !mark.begins => None,
             // What begins inside a JSON document goes on in others, if at all.
             Some(_) if before.is_none() && self.begins_in_document(text) => None,
+            Some(_) if opening(text).is_none() => before,
             Some(_) => Some(before.unwrap_or_default()),
         }
     }

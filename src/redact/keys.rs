@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::names;
+use super::pairs::{NameSort, ValueSort};
 
 /// What sort of secret a name announces; the rule name in the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +62,16 @@ pub(super) enum Class {
     Secret(Kind),
     /// Secret where it looks random: names that also carry harmless values.
     Random(Kind),
+    /// Secret unless it is a sentence: what is wrong with a value, under its name.
+    Told(Kind),
     /// `Authorization`: the scheme stays.
     Scheme,
     /// `Cookie`, `Set-Cookie`: names and attributes stay.
     Cookie,
     /// The name half of a pair object.
-    PairName,
+    PairName(NameSort),
     /// The value half of a pair object.
-    PairValue,
+    PairValue(ValueSort),
 }
 
 impl Class {
@@ -77,10 +80,15 @@ impl Class {
             Self::Pass => return 1,
             Self::Scheme => return 2,
             Self::Cookie => return 3,
-            Self::PairName => return 4,
-            Self::PairValue => return 5,
+            Self::PairName(NameSort::Name) => return 4,
+            Self::PairName(NameSort::Field) => return 5,
+            Self::PairName(NameSort::Label) => return 6,
+            Self::PairName(NameSort::Operation) => return 7,
+            Self::PairValue(ValueSort::Value) => return 8,
+            Self::PairValue(ValueSort::Change) => return 9,
             Self::Secret(kind) => (16, kind),
             Self::Random(kind) => (32, kind),
+            Self::Told(kind) => (48, kind),
         };
         base + kind as u8
     }
@@ -92,12 +100,17 @@ impl Class {
                 1 => Self::Pass,
                 2 => Self::Scheme,
                 3 => Self::Cookie,
-                4 => Self::PairName,
-                5 => Self::PairValue,
+                4 => Self::PairName(NameSort::Name),
+                5 => Self::PairName(NameSort::Field),
+                6 => Self::PairName(NameSort::Label),
+                7 => Self::PairName(NameSort::Operation),
+                8 => Self::PairValue(ValueSort::Value),
+                9 => Self::PairValue(ValueSort::Change),
                 _ => return None,
             },
             1 => Self::Secret(kind()?),
             2 => Self::Random(kind()?),
+            3 => Self::Told(kind()?),
             _ => return None,
         })
     }
@@ -134,16 +147,8 @@ impl Keys {
     }
 
     /// The class that the name half of a pair announces; the last of dotted names counts too
-    /// (`http.request.header.cookie`), and of a JSON Pointer (RFC 6901), which may as well be the path of a URL
-    /// (`/oauth/token`).
+    /// (`http.request.header.cookie`).
     pub(super) fn announced(&self, name: &[u8]) -> Class {
-        if name.starts_with(b"/") {
-            let last = memchr::memrchr(b'/', name).map_or(0, |slash| slash + 1);
-            return match self.class(b"", name.get(last..).unwrap_or_default()) {
-                Class::Secret(Kind::Token | Kind::Session) => Class::Pass,
-                class => class,
-            };
-        }
         match self.class(b"", name) {
             Class::Pass => {
                 let last = memchr::memrchr(b'.', name).map_or(0, |dot| dot + 1);
@@ -196,16 +201,19 @@ fn classify_path(path: &[u8]) -> Class {
 /// What a class says of everything below its name.
 pub(super) fn below(class: Class) -> Option<Kind> {
     match class {
-        Class::Secret(kind) => Some(kind),
+        Class::Secret(kind) | Class::Told(kind) => Some(kind),
         Class::Cookie => Some(Kind::Session),
         Class::Scheme => Some(Kind::Token),
-        Class::Pass | Class::Random(_) | Class::PairName | Class::PairValue => None,
+        Class::Pass | Class::Random(_) | Class::PairName(_) | Class::PairValue(_) => None,
     }
 }
 
 /// Whether a class says that a value is secret, or may be.
 pub(super) fn is_sensitive(class: Class) -> bool {
-    !matches!(class, Class::Pass | Class::PairName | Class::PairValue)
+    !matches!(
+        class,
+        Class::Pass | Class::PairName(_) | Class::PairValue(_)
+    )
 }
 
 /// Whether a name below a sensitive one only describes it (`token.type`).
@@ -215,6 +223,7 @@ pub(super) fn is_about(name: &[u8]) -> bool {
     let name = normal.text();
     // An id below `credentials` or `cookies` may well be the secret.
     !name.ends_with(b"id")
+        && !matches!(name, b"name" | b"headername")
         && names::is_guarded(name)
         && !names::exact(name).is_some_and(is_sensitive)
 }
@@ -231,7 +240,7 @@ fn classify(parent: &[u8], name: &[u8]) -> Class {
     joined.push(parent);
     if is_sensitive(class) {
         return match class {
-            Class::Secret(kind) if names::tells_errors(joined.text()) => Class::Random(kind),
+            Class::Secret(kind) if names::tells_errors(joined.text()) => Class::Told(kind),
             class => class,
         };
     }
@@ -469,9 +478,11 @@ mod tests {
         assert_eq!(path("session.duration"), Class::Pass);
         assert_eq!(path("connect.sid"), Class::Secret(Kind::Session));
         assert_eq!(path("order.number"), Class::Pass);
-        assert_eq!(path("errors.password.0"), Class::Random(Kind::Password));
-        assert_eq!(path("headers.0.name"), Class::PairName);
-        assert_eq!(path("headers.0.value"), Class::PairValue);
+        assert_eq!(path("errors.password.0"), Class::Told(Kind::Password));
+        assert_eq!(path("errors.password.value"), Class::Secret(Kind::Password));
+        assert_eq!(path("terrors.password"), Class::Secret(Kind::Password));
+        assert_eq!(path("headers.0.name"), Class::PairName(NameSort::Name));
+        assert_eq!(path("headers.0.value"), Class::PairValue(ValueSort::Value));
         assert_eq!(path("req.headers.authorization"), Class::Scheme);
         assert_eq!(path("req.headers.authorization"), Class::Scheme);
     }

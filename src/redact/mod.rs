@@ -24,6 +24,7 @@ mod known;
 mod names;
 mod numbers;
 mod own;
+mod pairs;
 mod passes;
 mod pem;
 mod render;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::engine::Place;
-use super::keys::{Class, Kind};
+use super::keys::{self, Class, Kind};
+use super::pairs::{NameSort, ValueSort};
 
 /// Longest name of words that is not searched for a secret itself.
 const PLAIN_MAX: usize = 15;
@@ -80,7 +81,7 @@ pub(super) fn class(name: &[u8]) -> Class {
     let stem = stem(name);
     if stem.len() != name.len()
         && let Some(class) = exact(stem)
-        && !matches!(class, Class::Pass | Class::PairName | Class::PairValue)
+        && keys::is_sensitive(class)
     {
         return class;
     }
@@ -100,7 +101,7 @@ pub(super) fn exact(name: &[u8]) -> Option<Class> {
 pub(super) fn sensitive() -> impl Iterator<Item = (Class, &'static str)> {
     EXACT
         .iter()
-        .filter(|(class, _)| !matches!(class, Class::Pass | Class::PairName | Class::PairValue))
+        .filter(|(class, _)| keys::is_sensitive(*class))
         .flat_map(|(class, names)| names.split_ascii_whitespace().map(|name| (*class, name)))
 }
 
@@ -116,31 +117,39 @@ pub(super) fn is_searched(name: &[u8]) -> bool {
             && name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
 }
 
-/// Where a value stands that has this name, or this path of names with dots.
-pub(super) fn place(path: &[u8]) -> Place {
+/// Where a text stands that has this name, or this path of names with dots: at the beginning of a query string where
+/// it looks like one, too (`code=…&state=…`; `code=ENOENT errno=2` is a message).
+pub(super) fn place(path: &[u8], text: &[u8]) -> Place {
     // Asked for each value: few names end like one.
     let Some(b'y' | b'Y' | b'g' | b'G' | b's' | b'S' | b'h' | b'H' | b't' | b'T' | b'm' | b'M') =
         path.last()
     else {
         return Place::Text;
     };
-    let is_query = QUERIES.iter().any(|known| {
-        let Some((before, last)) = path
-            .len()
-            .checked_sub(known.len())
-            .and_then(|at| path.split_at_checked(at))
-        else {
+    let is_last = |known: &&[u8]| {
+        let at = path.len().checked_sub(known.len());
+        let Some((before, last)) = at.and_then(|at| path.split_at_checked(at)) else {
             return false;
         };
         last.eq_ignore_ascii_case(known) && matches!(before.last(), None | Some(b'.'))
-    });
-    if is_query { Place::Query } else { Place::Text }
+    };
+    if QUERIES.iter().any(is_last) && is_query(text) {
+        Place::Query
+    } else {
+        Place::Text
+    }
+}
+
+fn is_query(text: &[u8]) -> bool {
+    let name = text
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || b"_-.[]%".contains(b));
+    text.get(name.count()) == Some(&b'=') && !text.iter().any(u8::is_ascii_whitespace)
 }
 
 /// Whether what stands below a name says what is wrong with each value, not the value.
 pub(super) fn tells_errors(name: &[u8]) -> bool {
-    let ends: [&[u8]; 3] = [b"errors", b"violations", b"errormessages"];
-    ends.into_iter().any(|end| name.ends_with(end))
+    words(ERRORS).any(|known| name == known)
 }
 
 /// Whether a name tells about a secret without being one.
@@ -255,16 +264,27 @@ const EXACT: &[(Class, &str)] = &[
          rabbitmqurl celerybrokerurl brokerurl sqlalchemydatabaseuri datasourceurl",
     ),
     (
-        Class::PairName,
-        "name key header k headername param attribute field fieldname property propertyname \
-         optionname option parameterkey parametername paramname attributename variable label id \
-         path loc",
+        Class::PairName(NameSort::Name),
+        "name key header k headername param parameterkey parametername paramname",
     ),
     (
-        Class::PairValue,
-        "value v stringvalue intvalue val values headervalue arrayvalue input rejectedvalue \
-         invalidvalue attemptedvalue oldvalue newvalue old new previousvalue currentvalue from to \
-         before after parametervalue optionvalue settingvalue",
+        Class::PairName(NameSort::Field),
+        "attribute attributename field fieldname property propertyname loc",
+    ),
+    (
+        Class::PairName(NameSort::Label),
+        "label id path option optionname variable",
+    ),
+    (Class::PairName(NameSort::Operation), "op"),
+    (
+        Class::PairValue(ValueSort::Value),
+        "value v stringvalue intvalue val values headervalue arrayvalue rejectedvalue \
+         invalidvalue attemptedvalue oldvalue newvalue previousvalue currentvalue parametervalue \
+         optionvalue",
+    ),
+    (
+        Class::PairValue(ValueSort::Change),
+        "old new from to before after input",
     ),
     (
         Class::Pass,
@@ -360,6 +380,11 @@ const PASS_TAILS: &str = "\
 const PASS_HEADS: &str = "\
      haspassw hassecret hastoken hasapikey ispassw issecret istoken maxtoken mintoken \
      numtoken totaltoken minpassw maxpassw requirepassw shouldpassw forgotpassw publickey";
+
+/// Names of objects that say of each field what is wrong with it.
+const ERRORS: &str = "\
+     errors validationerrors fielderrors formerrors modelerrors errormessages violations \
+     modelstate";
 
 /// Names of values that begin with a parameter.
 const QUERIES: [&[u8]; 9] = [

@@ -71,12 +71,14 @@ impl Blocks {
         Some((open.field.clone(), open.has_body))
     }
 
-    /// A long line of the source's key came.
-    fn touch(&self, source: &str, now: Timestamp) {
+    /// A line of the source's key came, a long one or a short one: only one of those follows the long ones.
+    fn touch(&self, source: &str, now: Timestamp, is_long: bool) {
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = all.get_mut(source) {
-            open.last = open.last.max(now);
-            open.has_body = true;
+            if is_long {
+                open.last = open.last.max(now);
+            }
+            open.has_body = is_long;
         }
     }
 
@@ -107,7 +109,16 @@ impl Blocks {
 
 /// Whether a key that was found has no end.
 pub(super) fn is_open(key: &[u8]) -> bool {
-    marks(key).last().is_some_and(|mark| mark.begins)
+    opening(key).is_some()
+}
+
+/// The beginning of a key that goes on behind a text: nothing but lines of it stands behind. Words there tell of a key.
+pub(super) fn opening(text: &[u8]) -> Option<Mark> {
+    let last = marks(text).last().filter(|mark| mark.begins)?;
+    let behind = text.get(last.place.end..)?;
+    let is_key = |b: &u8| b.is_ascii_alphanumeric() || b"+/=-\\\"\r\n".contains(b);
+    let first = behind.split(|b| *b == b'\n').next().unwrap_or_default();
+    first.trim_ascii().iter().all(is_key).then_some(last)
 }
 
 impl Redactor {
@@ -129,10 +140,8 @@ impl Redactor {
             if end.is_none() && !is_line(text.as_bytes(), has_body) {
                 continue;
             }
-            if is_key_like(text.as_bytes()) {
-                has_body = true;
-                self.blocks.touch(&source, now);
-            }
+            has_body = is_key_like(text.as_bytes());
+            self.blocks.touch(&source, now, has_body);
             let ends = end.as_ref().map_or(text.len(), |mark| mark.place.end);
             let (key, rest) = text.as_bytes().split_at_checked(ends).unwrap_or_default();
             let mut out = Vec::new();

@@ -101,6 +101,13 @@ impl Tally {
         }
     }
 
+    /// Forgets what was learned since there were so many, where it may be a word of the language.
+    pub(super) fn unlearn_words(&mut self, since: usize) {
+        let new = self.learned.split_off(since.min(self.learned.len()));
+        self.learned
+            .extend(new.into_iter().filter(|s| check::mixed(s)));
+    }
+
     fn learn(&mut self, secret: &[u8], kind: Kind) {
         let tells = matches!(
             kind,
@@ -137,7 +144,9 @@ impl Redactor {
             Class::Secret(Kind::Connection) if !values::is_connection(text) => {
                 self.clean(text, place, depth, tally)
             }
-            Class::Secret(kind) => self.whole(kind, text, tally),
+            Class::Secret(kind) if values::is_public(kind, text) => None,
+            Class::Told(_) if values::is_sentence(text) => self.clean(text, place, depth, tally),
+            Class::Secret(kind) | Class::Told(kind) => self.whole(kind, text, tally),
             Class::Random(kind) if check::is_random(text) => self.whole(kind, text, tally),
             Class::Scheme => {
                 let masked = self.masked(text);
@@ -150,7 +159,7 @@ impl Redactor {
                 values::cookie_values(text, 0..text.len(), |place| places.push(place));
                 self.parts(text, places.into_iter(), Kind::Session, tally)
             }
-            Class::Random(_) | Class::Pass | Class::PairName | Class::PairValue => {
+            Class::Random(_) | Class::Pass | Class::PairName(_) | Class::PairValue(_) => {
                 self.clean(text, place, depth, tally)
             }
         }
@@ -165,7 +174,7 @@ impl Redactor {
             {
                 None
             }
-            Class::Secret(kind) => self.whole(kind, digits, tally),
+            Class::Secret(kind) | Class::Told(kind) => self.whole(kind, digits, tally),
             Class::Scheme if digits.len() >= 4 => self.whole(Kind::Token, digits, tally),
             Class::Cookie if digits.len() >= 4 => self.whole(Kind::Session, digits, tally),
             _ if numbers::is_card_number(digits) => self.whole(Kind::Card, digits, tally),

@@ -3,13 +3,14 @@
 
 use super::check;
 use super::engine::Place;
-use super::keys::{self, Class, Kind};
+use super::keys::{Class, Kind};
 use super::names;
+use super::pairs::{Announced, Told, ValueSort};
 use super::passes::Pass;
 use super::replace::Tally;
 use super::values::{self, List};
 use super::{Known, Own, Redactor};
-use crate::model::{Event, Field, FieldName, Value};
+use crate::model::{Event, Field, FieldName, Value, text_of};
 
 /// How far apart the halves of a pair object may stand.
 const PAIR_REACH: usize = 6;
@@ -77,18 +78,29 @@ fn field(
     let Some((name, value)) = event.fields().get(at) else {
         return false;
     };
+    let mut is_weak = false;
+    let learned = tally.learned.len();
     let (class, place, clean_name) = match name {
         FieldName::Known(known) => (known_class(*known, value), known_place(*known), None),
         FieldName::Ext(path) => {
             let (class, clean_name) = ext_class(redactor, path, tally);
             let class = match class {
-                Class::PairValue => paired(redactor, event, at, path)
-                    .or_else(|| told(redactor, event, at, path))
-                    .unwrap_or(Class::Pass),
+                Class::PairValue(sort) => match paired(redactor, event, at, path, sort) {
+                    Some(told) => {
+                        is_weak = told.is_weak;
+                        told.class
+                    }
+                    None => told(redactor, event, at, path).unwrap_or(Class::Pass),
+                },
                 Class::Pass => told(redactor, event, at, path).unwrap_or(Class::Pass),
                 class => class,
             };
-            (class, names::place(path.as_bytes()), clean_name)
+            let text = text_of(value).unwrap_or_default();
+            (
+                class,
+                names::place(path.as_bytes(), text.as_bytes()),
+                clean_name,
+            )
         }
     };
     let clean = match value {
@@ -114,6 +126,9 @@ fn field(
         Value::Num(_) | Value::Bool(_) | Value::Null => None,
     };
     let is_changed = clean.is_some() || clean_name.is_some();
+    if is_weak {
+        tally.unlearn_words(learned);
+    }
     if let Some((name, value)) = event.fields_mut().get_mut(at) {
         if let Some(clean) = clean {
             *value = Value::Str(lossless(clean).into());
@@ -169,7 +184,13 @@ fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Opti
 
 /// What the name half of a pair object says of its value half (`headers.0.name`,
 /// `headers.0.value`).
-fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Option<Class> {
+fn paired(
+    redactor: &Redactor,
+    event: &Event<'_>,
+    at: usize,
+    path: &str,
+    sort: ValueSort,
+) -> Option<Told> {
     let (mut object, _) = path.rsplit_once('.')?;
     // OpenTelemetry: `attributes.0.value.stringValue`, `attributes.0.value.arrayValue.values.0.stringValue`.
     while let Some((outer, last)) = object.rsplit_once('.')
@@ -177,19 +198,28 @@ fn paired(redactor: &Redactor, event: &Event<'_>, at: usize, path: &str) -> Opti
     {
         object = outer;
     }
+    let keys = redactor.engine.keys();
+    let mut said = Announced::default();
     let first = at.saturating_sub(PAIR_REACH);
-    let near = event.fields().get(first..)?.iter().take(2 * PAIR_REACH);
-    near.filter_map(|(name, value)| match (name, value) {
-        (FieldName::Ext(name), Value::Str(text)) => {
-            let half = name.strip_prefix(object)?.strip_prefix('.')?;
-            let keys = redactor.engine.keys();
-            let is_name =
-                !half.contains('.') && keys.class(b"", half.as_bytes()) == Class::PairName;
-            is_name.then(|| keys.announced(text.as_bytes()))
+    for (name, value) in event.fields().get(first..)?.iter().take(2 * PAIR_REACH) {
+        let (FieldName::Ext(name), Value::Str(text)) = (name, value) else {
+            continue;
+        };
+        let half = name
+            .strip_prefix(object)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let Some(half) = half.filter(|half| !half.contains('.')) else {
+            continue;
+        };
+        if let Class::PairName(sort) = keys.class(b"", half.as_bytes()) {
+            said.note(sort, text.as_bytes(), keys);
         }
+    }
+    let text = match &event.fields().get(at)?.1 {
+        Value::Str(text) => Some(text.as_bytes()),
         _ => None,
-    })
-    .find(|class| keys::is_sensitive(*class))
+    };
+    said.class(sort, text, keys)
 }
 
 fn is_place(name: &str) -> bool {

@@ -201,6 +201,69 @@ pub(super) fn is_connection(value: &[u8]) -> bool {
     value.contains(&b'=') || value.contains(&b'@') || memchr::memmem::find(value, b"://").is_some()
 }
 
+/// Whether a value is the name of a thing, which some keep under the name of a secret: an ARN of AWS, a SID of Windows.
+pub(super) fn is_public(kind: Kind, text: &[u8]) -> bool {
+    match kind {
+        Kind::Session => is_sid(text),
+        Kind::Secret | Kind::Token => is_arn(text),
+        _ => false,
+    }
+}
+
+/// `S-1-5-21-…-1013`: a revision, an authority and further numbers.
+fn is_sid(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"S-1-") else {
+        return false;
+    };
+    let is_number =
+        |part: &[u8]| (1..=10).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let mut parts = rest.split(|b| *b == b'-');
+    text.len() <= 184
+        && parts
+            .next()
+            .is_some_and(|first| first.len() <= 2 && is_number(first))
+        && rest.contains(&b'-')
+        && parts.all(is_number)
+}
+
+/// `arn:aws:service:region:account:resource`.
+fn is_arn(text: &[u8]) -> bool {
+    let mut parts = text.splitn(6, |b| *b == b':');
+    let mut part = || parts.next().unwrap_or_default();
+    let is_word = |part: &[u8]| {
+        part.len() <= 32
+            && part
+                .iter()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+    };
+    let is_account =
+        |part: &[u8]| part.is_empty() || part.len() == 12 && part.iter().all(u8::is_ascii_digit);
+    part() == b"arn"
+        && matches!(part(), b"aws" | b"aws-cn" | b"aws-us-gov")
+        && is_word(part())
+        && is_word(part())
+        && is_account(part())
+        && matches!(part(), resource if (1..=512).contains(&resource.len()) && resource.iter().all(u8::is_ascii_graphic))
+}
+
+/// Whether a text reads as a sentence in which nothing is quoted: several words, each of letters alone or a number.
+pub(super) fn is_sentence(text: &[u8]) -> bool {
+    let ends = |b: &u8| b".,;:()!?".contains(b);
+    let is_word = |word: &[u8]| {
+        let start = word.iter().take_while(|b| ends(b)).count();
+        let end = word.len() - word.iter().rev().take_while(|b| ends(b)).count();
+        let inner = word.get(start..end.max(start)).unwrap_or_default();
+        let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'-' || *b >= 0x80;
+        let mut halves = inner.splitn(2, |b| *b == b'\'');
+        inner.iter().all(u8::is_ascii_digit) && inner.len() <= 3
+            || halves.all(|half| !half.is_empty() && half.iter().all(is_letter))
+    };
+    let mut words = text
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    text.len() <= 512 && words.clone().count() >= 2 && words.all(is_word)
+}
+
 /// Attributes of `Set-Cookie` (RFC 6265bis), which tell nothing secret.
 const ATTRIBUTES: &[&[u8]] = &[
     b"path",

@@ -6,6 +6,7 @@ mod ingest;
 mod nouns;
 mod serve;
 mod shape;
+mod tail;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -189,7 +190,13 @@ impl House {
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        // A stream of events does not end by itself.
+        let is_stream = head.headers.get("content-type");
+        let body = if is_stream.is_some_and(|kind| kind == "text/event-stream") {
+            Vec::new()
+        } else {
+            body.collect().await.unwrap().to_bytes().to_vec()
+        };
         Answer {
             status: head.status,
             headers: head.headers,

@@ -54,13 +54,13 @@ pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
     let class = match class {
         _ if is_parameter && names::is_param(written) => Class::Secret(Kind::Token),
         // `KEY` in capitals is a variable or a heading, `key` any word.
-        Class::PairName if written == b"KEY" => Class::Random(Kind::Secret),
-        Class::PairName
+        Class::PairName(_) if written == b"KEY" => Class::Random(Kind::Secret),
+        Class::PairName(_)
             if written.eq_ignore_ascii_case(b"key") && is_long_assignment(text, &name) =>
         {
             Class::Random(Kind::Secret)
         }
-        Class::Pass | Class::PairName | Class::PairValue => return,
+        Class::Pass | Class::PairName(_) | Class::PairValue(_) => return,
         class => class,
     };
     let Some(assigned) = assigned(text, &name) else {
@@ -278,7 +278,7 @@ fn sign_behind(text: &[u8], name: &Range<usize>) -> Option<(Sign, usize)> {
         }
         _ if room > 0 && closing == 0 => Sign::Room,
         // YAML: `name: password`, and its value on the next line.
-        (Some(b'\n'), _) if closing == 0 => match behind_value_word(text, at) {
+        (Some(b'\n'), _) if closing == 0 => match behind_value_line(text, at) {
             Some(value) => {
                 at = value;
                 Sign::Equals
@@ -328,10 +328,18 @@ fn is_quoted_sentence(text: &[u8], at: usize) -> bool {
     matches!(rest, [b'i', b's', b' ', b'"' | b'\'' | b'`', ..])
 }
 
-/// Behind `value =`, `"value":` and the like, as in the other half of a pair.
+/// Behind `value:` at the beginning of the next line.
+fn behind_value_line(text: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    skip(text, &mut at, 16, |b| b == b' ');
+    let rest = text.get(at..)?;
+    rest.starts_with(b"value:").then_some(at + 6)
+}
+
+/// Behind `value =, `"value":` and the like, as in the other half of a pair.
 fn behind_value_word(text: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
-    skip(text, &mut at, 16, |b| b" \t\n\r\\\"'".contains(&b));
+    skip(text, &mut at, 6, |b| b" \t\n\r\\\"'".contains(&b));
     let rest = text.get(at..)?;
     let word = [&b"stringValue"[..], b"value", b"Value", b"v"]
         .into_iter()

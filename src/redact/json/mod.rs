@@ -13,6 +13,7 @@ use super::escapes::{Written, escape};
 use super::keys::{self, Class, Kind};
 use super::names;
 use super::own::Own;
+use super::pairs::Announced;
 use super::replace::Tally;
 use super::{Known, Redactor};
 
@@ -76,7 +77,7 @@ pub(super) struct Writer<'r, 't> {
     /// Set where only these secrets are removed.
     echo: Option<&'r [Vec<u8>]>,
     /// Set where only lines of a private key are removed.
-    lines: Option<&'r mut Option<OpenLines>>,
+    lines: Option<&'r mut Vec<OpenLines>>,
     /// Set where the document is an event and the operator has rules of their own.
     pub(super) own: Option<&'r Own>,
     /// Set where the document is a line: others like it came before.
@@ -96,8 +97,8 @@ struct Level<'n> {
     name: &'n [u8],
     /// Set where all below is secret.
     denied: Option<Kind>,
-    /// What the name half of a pair said, for its value half.
-    pair: Option<Class>,
+    /// What the name halves of a pair said, for its value half.
+    pair: Announced,
     /// Class given to the elements of an array.
     elements: Class,
 }
@@ -129,7 +130,7 @@ impl<'r, 't> Writer<'r, 't> {
         let top = Level {
             name: b"",
             denied: None,
-            pair: None,
+            pair: Announced::default(),
             elements: Class::Pass,
         };
         self.room();
@@ -273,7 +274,7 @@ impl<'r, 't> Writer<'r, 't> {
         let clean = match class {
             Class::Pass => self.searched(text, name)?,
             class => {
-                let (depth, place) = (self.depth, names::place(name));
+                let (depth, place) = (self.depth, names::place(name, text));
                 self.redactor.value(class, text, place, depth, self.tally)?
             }
         };
@@ -287,7 +288,7 @@ impl<'r, 't> Writer<'r, 't> {
         if self.redactor.engine.is_dull(text) {
             return None;
         }
-        let place = names::place(name);
+        let place = names::place(name, text);
         let slot = match self.known.as_ref().filter(|_| place == Place::Text) {
             Some(known) => Some(known.look(text)?),
             None => None,
@@ -319,7 +320,7 @@ impl<'r, 't> Writer<'r, 't> {
         let level = Level {
             name: outer.name,
             denied: outer.denied.or(keys::below(class)),
-            pair: None,
+            pair: Announced::default(),
             elements: class,
         };
         self.room();
@@ -364,7 +365,10 @@ impl<'r, 't> Writer<'r, 't> {
         let mut level = Level {
             denied: outer.denied.or(keys::below(class)),
             // `{"value":{"stringValue":"…"}}`: the pair goes on inside.
-            pair: outer.pair.filter(|_| class == Class::PairValue),
+            pair: match class {
+                Class::PairValue(_) => outer.pair,
+                _ => Announced::default(),
+            },
             ..*outer
         };
         self.room();
@@ -413,18 +417,14 @@ impl<'r, 't> Writer<'r, 't> {
             ..*level
         };
         match class {
-            Class::PairName if matches!(self.peek(), Some(b'"' | b'[')) => {
+            Class::PairName(sort) if matches!(self.peek(), Some(b'"' | b'[')) => {
                 let start = self.at;
                 self.any(&inner, Class::Pass, levels)?;
-                level.pair = level.pair.or(self.announcement(start..self.at));
+                self.note(&mut level.pair, sort, start..self.at);
             }
-            Class::PairValue => {
-                inner.pair = level.pair.or_else(|| self.pair_behind());
-                let class = match self.peek() {
-                    Some(b'{') => class,
-                    _ => inner.pair.unwrap_or(Class::Pass),
-                };
-                self.any(&inner, class, levels)?;
+            Class::PairValue(sort) => {
+                self.names_behind(&mut inner.pair);
+                self.pair_value(&inner, sort, levels)?;
             }
             class => self.any(&inner, class, levels)?,
         }

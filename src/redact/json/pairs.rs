@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use super::super::escapes::unescape;
-use super::super::keys::{self, Class};
+use super::super::escapes::{Written, unescape};
+use super::super::keys::Class;
+use super::super::pairs::{Announced, NameSort, ValueSort};
 use super::super::replace::Tally;
 use super::super::values::{self, List};
-use super::Writer;
+use super::{Level, NotJson, Writer};
 
 /// Members of an object behind the value among which its name is looked for.
 const MEMBERS_MAX: usize = 6;
 
-impl Writer<'_, '_> {
+impl<'t> Writer<'_, 't> {
     /// What the next element of an array says: a string without its quotes, a number.
     pub(super) fn element_ahead(&self) -> Range<usize> {
         let start = self.at + usize::from(self.peek() == Some(b'"'));
@@ -49,46 +50,78 @@ impl Writer<'_, '_> {
         .unwrap_or(Class::Pass)
     }
 
-    /// What the name half of a pair says of the value: a text, or a list whose last is the name
-    /// (`"loc":["body","password"]`).
-    pub(super) fn announcement(&self, name: Range<usize>) -> Option<Class> {
-        let written = self.text.get(name)?;
-        let last = match written.strip_prefix(b"[") {
-            Some(list) => list.strip_suffix(b"]")?.trim_ascii().strip_suffix(b"\"")?,
-            None => written.strip_prefix(b"\"")?.strip_suffix(b"\"")?,
+    /// Takes the name half of a pair: a text, or a list whose last text is the name (`"loc":["body","password",0]`).
+    pub(super) fn note(&self, pair: &mut Announced, sort: NameSort, name: Range<usize>) {
+        let written = self.text.get(name).unwrap_or_default();
+        let Some(end) = memchr::memrchr(b'"', written) else {
+            return;
         };
-        let name = match written.first() {
-            Some(b'[') => last.get(memchr::memrchr(b'"', last)? + 1..)?,
-            _ => last,
+        let head = written.get(..end).unwrap_or_default();
+        let begin = match written.first() {
+            Some(b'[') => memchr::memrchr(b'"', head).map_or(0, |quote| quote + 1),
+            _ => 1,
         };
-        let class = self.redactor.engine.keys().announced(&unescape(name));
-        keys::is_sensitive(class).then_some(class)
+        let name = unescape(head.get(begin..).unwrap_or_default());
+        pair.note(sort, &name, self.redactor.engine.keys());
     }
 
-    /// The name half where it stands behind the value, among texts, numbers and lists of texts.
-    pub(super) fn pair_behind(&self) -> Option<Class> {
+    /// Takes the name halves that stand behind the value, among texts, numbers and lists of them.
+    pub(super) fn names_behind(&self, pair: &mut Announced) {
+        if pair.is_settled() {
+            return;
+        }
         let mut tally = Tally::default();
         let mut ahead = Writer::new(self.redactor, self.text, self.depth, &mut tally);
         ahead.at = self.at;
-        ahead.pass_scalar()?;
+        if ahead.pass_scalar().is_none() {
+            return;
+        }
         for _ in 0..MEMBERS_MAX {
-            ahead.room();
-            ahead.eat(b',').ok()?;
-            ahead.room();
-            let key = ahead.string().ok()?;
-            ahead.room();
-            ahead.eat(b':').ok()?;
-            ahead.room();
-            let start = ahead.at;
-            ahead.pass_scalar()?;
+            let Some((key, value)) = ahead.member_ahead() else {
+                return;
+            };
             let class = self.redactor.engine.keys().class(b"", &key.plain());
-            if class == Class::PairName
-                && let Some(class) = self.announcement(start..ahead.at)
-            {
-                return Some(class);
+            if let Class::PairName(sort) = class {
+                self.note(pair, sort, value);
             }
         }
-        None
+    }
+
+    fn member_ahead(&mut self) -> Option<(Written<'t>, Range<usize>)> {
+        self.room();
+        self.eat(b',').ok()?;
+        self.room();
+        let key = self.string().ok()?;
+        self.room();
+        self.eat(b':').ok()?;
+        self.room();
+        let start = self.at;
+        self.pass_scalar()?;
+        Some((key, start..self.at))
+    }
+
+    /// The value half of a pair.
+    pub(super) fn pair_value(
+        &mut self,
+        level: &Level<'_>,
+        sort: ValueSort,
+        levels: usize,
+    ) -> Result<(), NotJson> {
+        if self.peek() == Some(b'{') {
+            return self.any(level, Class::PairValue(sort), levels);
+        }
+        let keys = self.redactor.engine.keys();
+        let element = self.element_ahead();
+        let text = (self.peek() == Some(b'"')).then(|| self.text.get(element).unwrap_or_default());
+        let Some(told) = level.pair.class(sort, text, keys) else {
+            return self.any(level, Class::Pass, levels);
+        };
+        let learned = self.tally.learned.len();
+        self.any(level, told.class, levels)?;
+        if told.is_weak {
+            self.tally.unlearn_words(learned);
+        }
+        Ok(())
     }
 
     /// Steps over a text, a number, a word or a list of texts; `None` where something else stands.
@@ -101,7 +134,13 @@ impl Writer<'_, '_> {
                 self.at += 1;
                 self.room();
                 while self.peek()? != b']' {
-                    self.string().ok()?;
+                    match self.peek()? {
+                        b'"' => {
+                            self.string().ok()?;
+                        }
+                        b'{' | b'[' => return None,
+                        _ => self.pass_word()?,
+                    }
                     self.room();
                     if self.peek() == Some(b',') {
                         self.at += 1;
@@ -111,12 +150,16 @@ impl Writer<'_, '_> {
                 self.at += 1;
             }
             b'{' => return None,
-            _ => {
-                let rest = self.text.get(self.at..)?;
-                self.at += rest.iter().position(|b| b",}] \t\r\n".contains(b))?;
-            }
+            _ => self.pass_word()?,
         }
         Some(())
+    }
+
+    fn pass_word(&mut self) -> Option<()> {
+        let rest = self.text.get(self.at..)?;
+        let length = rest.iter().position(|b| b",}] \t\r\n".contains(b))?;
+        self.at += length;
+        (length > 0).then_some(())
     }
 }
 
@@ -203,18 +246,112 @@ mod tests {
     }
 
     #[test]
-    fn a_query_in_a_document_begins_with_a_parameter() {
-        assert_eq!(
-            line(r#"{"query":"code=a8Kq2Lm9&state=x","note":"code=a8Kq2Lm9"}"#),
-            r#"{"query":"code=[token]&state=x","note":"code=a8Kq2Lm9"}"#
+    fn the_name_that_says_most_counts() {
+        for names in [
+            r#""id":"auth","name":"password""#,
+            r#""path":"/auth","name":"password""#,
+            r#""label":"dsn","key":"password""#,
+            r#""key":"smtp.auth","property":"smtp.password""#,
+            r#""id":"signature","name":"password""#,
+        ] {
+            assert_eq!(
+                line(&format!(r#"{{{names},"value":"hunter2"}}"#)),
+                format!(r#"{{{names},"value":"[password]"}}"#)
+            );
+            assert_eq!(
+                line(&format!(r#"{{"value":"hunter2",{names}}}"#)),
+                format!(r#"{{"value":"[password]",{names}}}"#)
+            );
+        }
+        let check = |text: &str, expected: &str| assert_eq!(line(text), expected);
+        check(
+            r#"{"input":"hunter2","loc":["body",0,"password"],"msg":"x"}"#,
+            r#"{"input":"[password]","loc":["body",0,"password"],"msg":"x"}"#,
+        );
+        check(
+            r#"{"op":"add","path":"/user/token/0","value":"abc123"}"#,
+            r#"{"op":"add","path":"/user/token/0","value":"[token]"}"#,
         );
     }
 
     #[test]
-    fn the_name_of_a_cookie_stays() {
+    fn words_that_mean_other_things_announce_nothing() {
+        for text in [
+            r#"{"msg":"redirect","path":"/reset-password","from":"/login","to":"/home"}"#,
+            r#"{"metric":"latency","path":"/reset-password","value":1834}"#,
+            r#"{"path":"/messages/pin","value":5}"#,
+            r#"{"id":"reset-password","from":"noreply@example.com","to":["bob@example.com"]}"#,
+            r#"{"name":"rotate-api-key","from":"pending","to":"production","env":"production"}"#,
+            r#"{"option":"token","value":"enabled"}"#,
+            r#"{"label":"Credit card","value":1523}"#,
+            r#"{"label":"Credit card","value":"credit_card"}"#,
+            r#"{"component":"TextField","label":"Password","input":"text"}"#,
+            r#"{"locale":"de","id":"form.pin","value":"Bitte PIN eingeben"}"#,
+            r#"{"variable":"GITHUB_TOKEN","value":"not set"}"#,
+            r#"{"key":"login-with-password","old":"off","new":"on"}"#,
+            r#"{"label":"Secrets","from":1732000000,"to":1732003600}"#,
+        ] {
+            assert_eq!(line(text), text);
+        }
+        // What may be a word is not looked for elsewhere.
         assert_eq!(
-            line(r#"{"cookies":[{"name":"theme","value":"dark-1"}]}"#),
-            r#"{"cookies":[{"name":"theme","value":"[session]"}]}"#
+            line(r#"{"field":"token","from":"pending","to":"approved","status":"approved"}"#),
+            r#"{"field":"token","from":"[token]","to":"[token]","status":"approved"}"#
+        );
+    }
+
+    #[test]
+    fn errors_are_sentences_and_values_are_not() {
+        for text in [
+            r#"{"errors":{"password":["can't be blank","is too short (minimum is 8 characters)"]}}"#,
+            r#"{"validationErrors":{"apiKey":"must not be empty."}}"#,
+        ] {
+            assert_eq!(line(text), text);
+        }
+        for (text, expected) in [
+            (
+                r#"{"errors":{"password":{"value":"hunter2","message":"too short"}}}"#,
+                r#"{"errors":{"password":{"value":"[password]","message":"too short"}}}"#,
+            ),
+            (
+                r#"{"errors":[{"password":"hunter2"}],"x":{"errors":{"token":"abc123def"}}}"#,
+                r#"{"errors":[{"password":"[password]"}],"x":{"errors":{"token":"[token]"}}}"#,
+            ),
+            (
+                r#"{"errors":{"Password":["The value 'hunter2' is not valid"],"pin":4711}}"#,
+                r#"{"errors":{"Password":["[password]"],"pin":"[one-time]"}}"#,
+            ),
+            (
+                r#"{"terrors":{"password":"a b c"}}"#,
+                r#"{"terrors":{"password":"[password]"}}"#,
+            ),
+        ] {
+            assert_eq!(line(text), expected);
+        }
+    }
+
+    #[test]
+    fn names_of_things_stay_under_names_of_secrets() {
+        let sid = r#"{"sid":"S-1-5-21-3623811015-3361044348-30300820-1013"}"#;
+        let arn = r#"{"secretId":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-AbCdEf"}"#;
+        for text in [sid, arn] {
+            assert_eq!(line(text), text);
+        }
+        for value in [
+            "arn:aws:a:b:c:d ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            "arn:awsome:my:pass:is:long:hunter2",
+            "S-1-20261122",
+        ] {
+            let clean = line(&format!(r#"{{"token":"{value}","password":"{value}"}}"#));
+            assert!(!clean.contains(value), "{clean}");
+        }
+    }
+
+    #[test]
+    fn a_query_in_a_document_begins_with_a_parameter() {
+        assert_eq!(
+            line(r#"{"query":"code=a8Kq2Lm9&state=x","note":"code=a8Kq2Lm9"}"#),
+            r#"{"query":"code=[token]&state=x","note":"code=a8Kq2Lm9"}"#
         );
     }
 }

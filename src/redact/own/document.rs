@@ -27,7 +27,7 @@ pub(in crate::redact) fn rewrite(
     let changed = pass(redactor, own, text, &mut part)?;
     if part.rules.iter().any(|(rule, _)| rule == PRIVATE_KEY) {
         let mut lines = Tally::default();
-        if let Some(rest) = json::key_lines(redactor, text, &mut None, &mut lines)? {
+        if let Some(rest) = json::key_lines(redactor, text, &mut Vec::new(), &mut lines)? {
             lines.is_again = tally.is_again;
             let changed = pass(redactor, own, &rest, &mut lines)?;
             tally.merge(lines);
