@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::escapes::{Written, unescape};
 use super::super::keys::Class;
-use super::super::pairs::{Announced, NameSort, ValueSort};
+use super::super::pairs::{Announced, NameSort, Told, ValueSort};
 use super::super::replace::Tally;
 use super::super::values::{self, List};
 use super::{Level, NotJson, Writer};
@@ -107,10 +107,18 @@ impl<'t> Writer<'_, 't> {
         sort: ValueSort,
         levels: usize,
     ) -> Result<(), NotJson> {
-        if self.peek() == Some(b'{') {
-            return self.any(level, Class::PairValue(sort), levels);
-        }
         let keys = self.redactor.engine.keys();
+        if self.peek() == Some(b'{') {
+            // A header keeps its scheme further inside; of a password all goes.
+            let class = match level.pair.class(sort, None, keys) {
+                Some(Told {
+                    class: class @ Class::Secret(_),
+                    ..
+                }) => class,
+                _ => Class::PairValue(sort),
+            };
+            return self.any(level, class, levels);
+        }
         let element = self.element_ahead();
         let text = (self.peek() == Some(b'"')).then(|| self.text.get(element).unwrap_or_default());
         let Some(told) = level.pair.class(sort, text, keys) else {
@@ -267,6 +275,10 @@ mod tests {
         check(
             r#"{"input":"hunter2","loc":["body",0,"password"],"msg":"x"}"#,
             r#"{"input":"[password]","loc":["body",0,"password"],"msg":"x"}"#,
+        );
+        check(
+            r#"{"field":"password","to":{"raw":"hunter2"}}"#,
+            r#"{"field":"password","to":{"raw":"[password]"}}"#,
         );
         check(
             r#"{"op":"add","path":"/user/token/0","value":"abc123"}"#,
