@@ -60,6 +60,7 @@ pub fn no_core_dumps() {
 #[derive(Debug)]
 struct Inner {
     stop: watch::Sender<bool>,
+    drain: watch::Sender<bool>,
     threads: Mutex<Vec<(&'static str, JoinHandle<()>)>>,
     futures: Mutex<Vec<(&'static str, tokio::task::JoinHandle<()>)>>,
     /// What ended in a panic. Shared by itself: what runs must not keep the set alive.
@@ -120,6 +121,7 @@ impl Tasks {
     pub fn new() -> Self {
         Self(Arc::new(Inner {
             stop: watch::Sender::new(false),
+            drain: watch::Sender::new(false),
             threads: Mutex::default(),
             futures: Mutex::default(),
             failed: Arc::default(),
@@ -130,6 +132,12 @@ impl Tasks {
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         Shutdown(self.0.stop.subscribe())
+    }
+
+    /// A signal that resolves when [`Tasks::drain`] is called: for answers that would not end by themselves.
+    #[must_use]
+    pub fn draining(&self) -> Shutdown {
+        Shutdown(self.0.drain.subscribe())
     }
 
     /// Runs a loop on its own thread until it returns; it must watch its [`Shutdown`]. A panic ends the
@@ -204,8 +212,14 @@ impl Tasks {
         tokio::task::spawn_blocking(run).await.ok()
     }
 
+    /// Asks what never ends by itself to end, while everything else goes on. Does not wait.
+    pub fn drain(&self) {
+        self.0.drain.send_replace(true);
+    }
+
     /// Asks everything to stop. Does not wait.
     pub fn stop(&self) {
+        self.drain();
         self.0.stop.send_replace(true);
     }
 

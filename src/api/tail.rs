@@ -226,7 +226,7 @@ async fn tail(
         query: std::sync::Arc::new(query),
         at,
         sender,
-        shutdown: state.tasks.shutdown(),
+        shutdown: state.tasks.draining(),
         state: state.clone(),
         _slot: slot,
     };

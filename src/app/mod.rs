@@ -267,6 +267,7 @@ impl App {
     /// Within [`DRAIN_MAX`], whatever hangs.
     pub async fn drain(mut self) {
         let watch = Stopwatch::start();
+        self.tasks.drain();
         let served = tokio::time::timeout(DRAIN_REQUESTS_MAX, self.server.drain());
         if served.await.is_err() {
             tracing::warn!("requests are still in flight and are given up");

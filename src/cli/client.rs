@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{Exit, Server, output};
-use crate::notify::ApiClient;
+use crate::notify::{ApiAnswer, ApiClient};
 
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -133,6 +134,34 @@ impl Client {
         })
     }
 
+    /// `GET path` as a stream of events that goes on behind the last one seen: the answer as it comes, or the exit code
+    /// after telling why the server refused.
+    pub(super) async fn stream(
+        &self,
+        path: &str,
+        last: Option<&str>,
+    ) -> Result<Result<ApiAnswer, Exit>, String> {
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(last.map(|id| ("last-event-id", id)));
+        let answer = self.http.send("GET", path, &headers, Bytes::new(), None);
+        let answer = answer.await.map_err(|failure| failure.to_string())?;
+        let status = answer.status();
+        if status == 200 {
+            return Ok(Ok(answer));
+        }
+        let body = answer.bytes(ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|failure| failure.to_string())?;
+        let problem = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Err(refusal(status, &problem)))
+    }
+
+    /// Tells that no answer came.
+    pub(super) fn is_silent(&self, why: &str) -> Exit {
+        output::tell(&format!("error: no answer from {}: {why}", self.base));
+        output::tell("  is the server running there? name another one with --url");
+        Exit::Refused
+    }
+
     /// `GET path` as text.
     pub(super) async fn text(&self, path: &str) -> Result<String, String> {
         let response = self.call("GET", path, "text/plain", Vec::new()).await?;
@@ -143,11 +172,7 @@ impl Client {
     pub(super) fn answer(&self, response: Result<Response, String>) -> Answer {
         let response = match response {
             Ok(response) => response,
-            Err(why) => {
-                output::tell(&format!("error: no answer from {}: {why}", self.base));
-                output::tell("  is the server running there? name another one with --url");
-                return Err(Exit::Refused);
-            }
+            Err(why) => return Err(self.is_silent(&why)),
         };
         let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
         if (200..300).contains(&response.status) {

@@ -13,6 +13,7 @@ mod redact;
 mod request;
 mod search;
 mod serve;
+mod tail;
 mod terminal;
 pub mod traffic;
 mod verify;
@@ -77,6 +78,7 @@ enum Command {
     Check(check::Check),
     Ingest(ingest::Ingest),
     Search(search::Search),
+    Tail(tail::Tail),
     Request(request::Request),
     #[command(subcommand)]
     Alerts(alerts::Alerts),
@@ -123,6 +125,7 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Check(command) => check::run(&command),
         Command::Ingest(command) => ingest::run(command).await,
         Command::Search(command) => search::run(command).await,
+        Command::Tail(command) => tail::run(command).await,
         Command::Request(command) => request::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Key(command) => key::run(command).await,

@@ -49,7 +49,7 @@ pub fn tell(text: &str) {
 }
 
 /// A cell as text: strings bare, everything else as JSON, nothing for null.
-fn cell(row: &Value, column: &str) -> String {
+pub(super) fn cell(row: &Value, column: &str) -> String {
     match row.get(column) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

@@ -86,6 +86,51 @@ fn a_responder_gets_from_a_file_to_a_request_by_commands_alone() {
 }
 
 #[test]
+fn a_tail_shows_what_arrives_and_ends_with_its_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    let file = dir.path().join("lines");
+    std::fs::write(&file, "{\"status\":200}\n{\"status\":404}\n").unwrap();
+    let tail = |arguments: &[&str]| {
+        Command::new(BIN)
+            .arg("tail")
+            .args(arguments)
+            .env("WARDLINE_URL", format!("http://{}", server.address))
+            .env("WARDLINE_KEY", &server.key)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut listening = tail(&["status:404", "--limit", "2"]);
+    eventually("two events are shown", || {
+        run(&server, &["ingest", file.to_str().unwrap()]);
+        listening.try_wait().unwrap()
+    });
+    let shown = listening.wait_with_output().unwrap();
+    assert_eq!(shown.status.code(), Some(0));
+    let lines: Vec<serde_json::Value> = text(&shown.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    for event in lines {
+        assert_eq!(event["http.response.status_code"], 404);
+    }
+    assert_eq!(
+        run(&server, &["tail", "status:[1 TO"]).status.code(),
+        Some(2)
+    );
+    // An open stream does not keep the server.
+    let mut listening = tail(&["", "--limit", "1000"]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let began = std::time::Instant::now();
+    assert_eq!(server.stop(), Some(0));
+    assert!(began.elapsed().as_secs() < 20);
+    listening.kill().unwrap();
+    listening.wait().unwrap();
+}
+
+#[test]
 fn a_log_whose_end_is_gone_is_not_called_undamaged() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
