@@ -21,7 +21,10 @@ mod when;
 
 mod aggregate;
 mod alerts;
+mod context;
+pub(crate) mod csv;
 mod events;
+pub(crate) mod export;
 mod fields;
 mod health;
 mod keys;
@@ -80,6 +83,8 @@ pub struct Options {
     pub story_events_max: usize,
     /// Searches at work at once; more wait their turn.
     pub searches_max: usize,
+    /// Events of one export at most.
+    pub export_events_max: u64,
     /// Live tails at once.
     pub tails_max: usize,
     /// How many events a live tail may be behind before it is taken forward.
@@ -95,6 +100,7 @@ impl Default for Options {
             key_days_max: 365,
             story_events_max: 1_000,
             searches_max: 16,
+            export_events_max: 1_000_000,
             tails_max: 32,
             tail_lag_events_max: 100_000,
         }
@@ -236,7 +242,9 @@ const NOUNS: &[fn(&mut Routes)] = &[
     aggregate::register,
     requests::register,
     events::register,
+    context::register,
     tail::register,
+    export::register,
     fields::register,
     alerts::register,
     rules::register,

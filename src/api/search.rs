@@ -68,12 +68,21 @@ struct SearchInput {
 /// Order of events.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum SortInput {
+pub(super) enum SortInput {
     /// Newest first.
     #[default]
     Desc,
     /// Oldest first.
     Asc,
+}
+
+impl From<SortInput> for index::Sort {
+    fn from(sort: SortInput) -> Self {
+        match sort {
+            SortInput::Desc => Self::Desc,
+            SortInput::Asc => Self::Asc,
+        }
+    }
 }
 
 const fn default_limit() -> usize {
@@ -131,7 +140,7 @@ impl EventJson {
     }
 
     /// Only these fields.
-    fn only(&self, names: &[String]) -> Result<Self, Error> {
+    pub(super) fn only(&self, names: &[String]) -> Result<Self, Error> {
         let all: HashMap<&str, &RawValue> =
             serde_json::from_str(self.text()).map_err(Error::internal)?;
         let mut text = String::from("{");
@@ -234,10 +243,7 @@ impl SearchInput {
         request.limit = self.limit;
         request.cursor = self.cursor.clone();
         request.count = self.count.unwrap_or(false);
-        request.sort = match self.sort {
-            SortInput::Desc => index::Sort::Desc,
-            SortInput::Asc => index::Sort::Asc,
-        };
+        request.sort = self.sort.into();
         Ok(request)
     }
 

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::terminal::{escape, escape_json};
+use crate::api::csv::{cell, quoted};
 
 /// A form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,15 +47,6 @@ pub(super) fn emit(text: &str) -> anyhow::Result<()> {
 pub fn tell(text: &str) {
     // Nobody is left to tell where standard error is closed.
     let _closed = writeln!(std::io::stderr().lock(), "{text}").is_err();
-}
-
-/// A cell as text: strings bare, everything else as JSON, nothing for null.
-pub(super) fn cell(row: &Value, column: &str) -> String {
-    match row.get(column) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }
 
 /// A JSON document. On a terminal nothing in it acts; in a pipe it is as it came.
@@ -114,7 +106,7 @@ fn written(
                     .iter()
                     .map(|column| cell(row, column))
                     .map(|cell| {
-                        csv(&if is_terminal {
+                        quoted(&if is_terminal {
                             escape(&cell)
                         } else {
                             cell.as_str().into()
@@ -128,19 +120,6 @@ fn written(
         Output::Table => table(rows, columns, &mut text),
     }
     Ok(text)
-}
-
-/// A CSV cell: quoted where needed, and never read as a formula by a spreadsheet.
-fn csv(cell: &str) -> String {
-    let guarded = match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{cell}"),
-        _ => cell.to_owned(),
-    };
-    if guarded.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", guarded.replace('"', "\"\""))
-    } else {
-        guarded
-    }
 }
 
 const CELL_WIDTH_MAX: usize = 60;
@@ -199,13 +178,6 @@ fn table(rows: &[Value], columns: &[&str], text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn csv_cells_are_no_formulas() {
-        assert_eq!(csv("=1+1"), "'=1+1");
-        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv("plain"), "plain");
-    }
 
     #[test]
     fn nothing_acts_on_a_terminal_whatever_the_form() {

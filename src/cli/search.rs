@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::client::Client;
 use super::{Exit, Output, Server, output};
+pub(super) use crate::api::export::COLUMNS;
 
 const PAGE: u64 = 1_000;
 
@@ -46,17 +47,6 @@ pub(super) struct Search {
     #[command(flatten)]
     server: Server,
 }
-
-pub(super) const COLUMNS: &[&str] = &[
-    "@timestamp",
-    "service.name",
-    "http.request.method",
-    "url.path",
-    "http.response.status_code",
-    "client.ip",
-    "user.id",
-    "message",
-];
 
 /// Longest secret.
 const SECRET_BYTES_MAX: u64 = 32 << 10;

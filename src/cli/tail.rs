@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::client::{Client, segment};
 use super::search::COLUMNS;
 use super::{Exit, Output, Server, output, terminal};
+use crate::api::csv::cell;
 use crate::notify::ApiAnswer;
 
 /// Shows events as they arrive. Example: wardline tail 'status:>=500'
@@ -113,7 +114,7 @@ impl Follow<'_> {
 fn line(event: &Value, columns: &[&str]) -> String {
     let mut cells = Vec::new();
     for column in columns {
-        let cell = output::cell(event, column);
+        let cell = cell(event, column);
         let cell = if cell.is_empty() { "-" } else { cell.as_str() };
         cells.push(terminal::escape(cell).into_owned());
     }

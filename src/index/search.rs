@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregate::{AggregateRequest, Aggregates};
-use super::cursor::{Key, decode};
+use super::cursor::{Key, decode, encode};
 use super::fetch::Fetch;
 use super::query::{Limits, Query, parse_within};
 use super::set::Snapshot;
@@ -58,6 +58,17 @@ impl SearchRequest {
             sort: Sort::Desc,
             count: false,
         }
+    }
+}
+
+impl SearchRequest {
+    /// In this order, from the event at a place on and without it: neighbours.
+    #[must_use]
+    pub fn beside(mut self, time: Timestamp, offset: Offset, sort: Sort) -> Self {
+        let millis = time.millis();
+        self.cursor = Some(encode(Key { millis, offset }, sort));
+        self.sort = sort;
+        self
     }
 }
 

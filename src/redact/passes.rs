@@ -7,7 +7,7 @@ use super::own::{self, Outcome};
 use super::replace::Tally;
 use super::scan::{self, lossless};
 use super::{Known, Own, Redactor};
-use crate::model::{Event, Value};
+use crate::model::{Event, FieldName, Value};
 
 /// Most passes over one text. Each peels off what the one before has parted; what takes more was made to.
 const PASSES_MAX: usize = 6;
@@ -90,8 +90,14 @@ impl Redactor {
     fn give_up(&self, event: &mut Event<'_>, pass: &Pass, tally: &mut Tally) {
         for at in pass.only.iter().flatten() {
             if let Some((name, value)) = event.fields_mut().get_mut(*at) {
-                let tag = self.oversize(tally).unwrap_or_default();
-                *value = Value::Str(lossless(tag).into());
+                let tag = lossless(self.oversize(tally).unwrap_or_default());
+                // It may have been the name that took them.
+                if let FieldName::Ext(name) = name
+                    && !self.own_tags(name.as_bytes()).is_empty()
+                {
+                    *name = tag.clone().into();
+                }
+                *value = Value::Str(tag.into());
                 tally.finds.place(name);
             }
         }
@@ -203,6 +209,11 @@ mod tests {
             assert_eq!(short(clean.text(Field::UrlPath).unwrap()), "peel =k[peel]");
             assert_eq!(redactor.redact((*clean).clone()), clean);
         };
+        let mut event = Event::new(Timestamp(1), Timestamp(2));
+        event.push_ext("peel =k1k2k3k4k5k6k7k8k9 x", Value::Str("v".into()));
+        let clean = redactor.redact(event);
+        assert_eq!(short(&clean.fields()[0].0.public()), "ext.[oversize]");
+        assert_eq!(redactor.redact((*clean).clone()), clean);
         check("peel =k1k2k3 x", "peel =k[peel]k[peel]k[peel] x");
         check("peel =k1k2k3k4k5k6k7k8k9 x", "[oversize]");
     }

@@ -14,6 +14,7 @@ mod durability;
 mod flow;
 mod harness;
 mod hostile;
+mod investigation;
 mod leak;
 mod redaction;
 mod source;

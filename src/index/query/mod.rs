@@ -30,13 +30,19 @@ pub use ast::Query;
 pub use parse::{Limits, parse, parse_within};
 pub use time::{parse_duration, parse_time};
 
-use crate::model::id_forms;
+use crate::model::{Field, id_forms};
 
 impl Query {
     /// The query that every event matches.
     #[must_use]
     pub fn all() -> Self {
         Self(Node::All)
+    }
+
+    /// The query for every event that has this value in a field; `None` where the field cannot have it.
+    #[must_use]
+    pub fn equals(field: Field, value: &str) -> Option<Self> {
+        value::equals(field, value).map(Self)
     }
 
     /// The query for every event that carries a correlation id in any form.

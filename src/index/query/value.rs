@@ -267,6 +267,17 @@ pub(super) fn compare(
     }
 }
 
+/// This value as it stands, whatever characters are in it.
+pub(super) fn equals(field: Field, value: &str) -> Option<Node> {
+    let text = Text {
+        chars: value.chars().map(|c| (c, true)).collect(),
+        is_quoted: true,
+    };
+    let target = Target::Names(vec![Name::Known(field)]);
+    // No time is read: the target is none.
+    condition(Some(target), &text, Timestamp(0)).ok()
+}
+
 /// `name:~pattern`.
 pub(super) fn pattern(target: Option<Target>, text: &str) -> Result<Node, Bad> {
     let pattern = Pattern::new(text).map_err(|message| Bad {

@@ -1,0 +1,122 @@
+//! What a responder asks of the server, over HTTP, on events that came in over HTTP.
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+/// Ten requests of two services, one a second, with what a spreadsheet would run in them.
+fn filled(dir: &std::path::Path) -> Server {
+    let server = Server::start(&dir.join("data"));
+    let lines: Vec<String> = (0..10)
+        .map(|at| {
+            json!({
+                "timestamp": format!("2026-11-21T12:00:{at:02}Z"),
+                "service": if at % 2 == 0 { "shop" } else { "edge" },
+                "status": if at == 7 { 500 } else { 200 },
+                "user_id": format!("u-{}", at % 3),
+                "duration_ms": at,
+                "message": format!("=step {at}, \"done\""),
+            })
+            .to_string()
+        })
+        .collect();
+    let sent = server.ingest("?source=lab", lines.join("\n").as_bytes());
+    assert_eq!(sent.json()["accepted"], 10);
+    server.settle();
+    server
+}
+
+fn steps(list: &Value) -> Vec<String> {
+    let rows = list.as_array().unwrap().iter();
+    rows.map(|row| row["message"].as_str().unwrap().replace("=step ", ""))
+        .map(|step| step.chars().take(1).collect())
+        .collect()
+}
+
+#[test]
+fn an_event_is_shown_among_its_neighbours() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let event = &server.search("status:500")[0];
+    let path = format!("/api/v1/events/{}/context", event["id"].as_str().unwrap());
+    let check = |parameters: &str, before: &[&str], after: &[&str]| {
+        let found = server.get(&format!("{path}?{parameters}")).json();
+        assert_eq!(steps(&found["before"]), before, "{parameters}");
+        assert_eq!(steps(&found["after"]), after, "{parameters}");
+        assert_eq!(found["event"]["id"], event["id"]);
+        found
+    };
+    check("limit=2", &["5", "6"], &["8", "9"]);
+    check("by=all&window=1s", &["6"], &["8"]);
+    let found = check("by=service", &["1", "3", "5"], &["9"]);
+    assert_eq!(
+        (&found["field"], &found["value"]),
+        (&json!("service.name"), &json!("edge"))
+    );
+    check("by=actor&window=4s", &["4"], &[]);
+    for bad in ["by=object", "by=x", "limit=0", "window=x", "x=1"] {
+        let refused = server.get(&format!("{path}?{bad}"));
+        assert_eq!(refused.status, 422, "{bad}: {}", refused.text());
+    }
+    let none = server.get("/api/v1/events/evt_0000000000zzz/context");
+    assert_eq!(none.status, 404);
+}
+
+#[test]
+fn an_export_holds_what_matches_and_runs_in_no_spreadsheet() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let export = |body: Value| server.post("/api/v1/export", &body);
+    let all = export(json!({"query": "service:shop", "sort": "asc"}));
+    assert_eq!(all.header("content-type").unwrap(), "application/x-ndjson");
+    assert_eq!(all.header("x-total-count").unwrap(), "5");
+    let text = all.text();
+    let rows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(steps(&json!(rows)), ["0", "2", "4", "6", "8"]);
+    let csv = export(json!({
+        "query": "status:500 OR user.id:u-0", "format": "csv",
+        "fields": ["@timestamp", "user.id", "message", "none"], "limit": 2,
+    }));
+    assert!(csv.header("content-disposition").unwrap().contains(".csv"));
+    assert_eq!(
+        csv.text(),
+        "@timestamp,user.id,message,none\n\
+         2026-11-21T12:00:09.000Z,u-0,\"'=step 9, \"\"done\"\"\",\n\
+         2026-11-21T12:00:07.000Z,u-1,\"'=step 7, \"\"done\"\"\",\n"
+    );
+    let empty = export(json!({"query": "status:404"}));
+    assert_eq!((empty.status, empty.text().as_str()), (200, ""));
+    for bad in [
+        json!({"query": "("}),
+        json!({"format": "xml"}),
+        json!({"limit": 0}),
+        json!({"fields": []}),
+    ] {
+        assert_eq!(export(bad.clone()).status, 422, "{bad}");
+    }
+}
+
+#[test]
+fn an_export_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start_with(&data, "[api]\nexport_events_max = 1500\n");
+    let lines = "{\"status\":200}\n".repeat(2_600);
+    assert_eq!(server.ingest("", lines.as_bytes()).status, 200);
+    server.settle();
+    let refused = server.post("/api/v1/export", &json!({}));
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(
+        refused.text().contains("at most 1500"),
+        "{}",
+        refused.text()
+    );
+    // Over several pages of the log, and no more than asked for.
+    let some = server.post("/api/v1/export", &json!({"limit": 1_234}));
+    assert_eq!(some.text().lines().count(), 1_234);
+    let ids: std::collections::HashSet<&str> = some.text().leak().lines().collect();
+    assert_eq!(ids.len(), 1_234, "no event twice");
+}
