@@ -64,6 +64,8 @@ enum AggInput {
     Cardinality(FieldInput),
     /// Smallest, largest, sum and mean of a number field.
     Stats(FieldInput),
+    /// What so many percent of the values of a number field do not pass.
+    Percentiles(PercentilesInput),
 }
 
 /// Events over time.
@@ -105,6 +107,22 @@ struct FieldInput {
     field: String,
 }
 
+/// Percentiles of a number field.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PercentilesInput {
+    /// The field.
+    #[schema(max_length = 256)]
+    field: String,
+    /// From 0 to 100, at most 20.
+    #[serde(default = "default_percents")]
+    percents: Vec<f64>,
+}
+
+fn default_percents() -> Vec<f64> {
+    vec![50.0, 90.0, 95.0, 99.0]
+}
+
 /// The results under their names.
 #[derive(Debug, Serialize, ToSchema)]
 struct AggregateAnswer {
@@ -119,7 +137,7 @@ fn read(name: &str, value: Value) -> Result<Aggregate, Error> {
     let pointer = format!("/aggs/{}", name.replace('~', "~0").replace('/', "~1"));
     let refused = |detail| Error::input(&pointer, "invalid_value", detail);
     let input: AggInput = serde_json::from_value(value).map_err(|_error| {
-        refused("expected one of histogram, terms, cardinality, stats, each with its own fields")
+        refused("expected one of histogram, terms, cardinality, stats, percentiles, each with its own fields")
     })?;
     Ok(match input {
         AggInput::Histogram(input) => Aggregate::Histogram {
@@ -142,6 +160,18 @@ fn read(name: &str, value: Value) -> Result<Aggregate, Error> {
         AggInput::Terms(_) => return Err(refused("size: expected 1 to 1000")),
         AggInput::Cardinality(input) => Aggregate::Cardinality { field: input.field },
         AggInput::Stats(input) => Aggregate::Stats { field: input.field },
+        AggInput::Percentiles(input)
+            if (1..=AGGS_MAX).contains(&input.percents.len())
+                && input.percents.iter().all(|p| (0.0..=100.0).contains(p)) =>
+        {
+            Aggregate::Percentiles {
+                field: input.field,
+                percents: input.percents,
+            }
+        }
+        AggInput::Percentiles(_) => {
+            return Err(refused("percents: expected 1 to 20 numbers from 0 to 100"));
+        }
     })
 }
 
@@ -192,6 +222,13 @@ fn write(aggregation: &Aggregation) -> Value {
             // A sum beyond 64 bits is rounded, as every JSON reader would.
             let sum = u64::try_from(*sum).map_or_else(|_| json!(*sum as f64), |sum| json!(sum));
             json!({"count": count, "min": min, "max": max, "sum": sum, "avg": avg})
+        }
+        Aggregation::Percentiles { count, values } => {
+            let values = values.iter();
+            let values: Map<String, Value> = values
+                .map(|(percent, value)| (percent.to_string(), json!(value)))
+                .collect();
+            json!({"count": count, "values": values})
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Histograms, top lists and counts, by loops over columns.
 
+use super::percentiles::Percentiles;
 use super::query::{Name, Query, Target, resolve};
 use super::search::{Stats, window};
 use super::segment::has_column;
@@ -34,7 +35,7 @@ const INTERVALS_MS: [i64; 18] = [
 ];
 
 /// One thing to compute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Aggregate {
     /// Events over time.
     Histogram {
@@ -59,6 +60,13 @@ pub enum Aggregate {
     Stats {
         /// Name or alias of the field.
         field: String,
+    },
+    /// What so many percent of the values of a number field do not pass, to within 0.8 %.
+    Percentiles {
+        /// Name or alias of the field.
+        field: String,
+        /// From 0 to 100.
+        percents: Vec<f64>,
     },
 }
 
@@ -133,6 +141,13 @@ pub enum Aggregation {
         sum: u128,
         /// Mean.
         avg: Option<f64>,
+    },
+    /// Percentiles.
+    Percentiles {
+        /// Events that have the field.
+        count: u64,
+        /// Percent and value, in the order asked for; no values without events.
+        values: Vec<(f64, Option<u64>)>,
     },
 }
 
@@ -220,14 +235,21 @@ fn tally(
         Aggregate::Cardinality { field } => {
             Tally::Terms(Terms::new(column_of(field)?, None, options.values_max))
         }
-        Aggregate::Stats { field } => {
-            let column = column_of(field)?;
-            if column.kind() != Kind::Int {
-                return Err(Error::NoColumn(field.clone()));
-            }
-            Tally::Numbers(Numbers::new(column))
+        Aggregate::Stats { field } => Tally::Numbers(Numbers::new(numbers_of(field)?)),
+        Aggregate::Percentiles { field, percents } => {
+            Tally::Percentiles(Percentiles::new(numbers_of(field)?, percents))
         }
     })
+}
+
+/// The field of numbers that a name stands for.
+fn numbers_of(name: &str) -> Result<Field, Error> {
+    let field = column_of(name)?;
+    if field.kind() == Kind::Int {
+        Ok(field)
+    } else {
+        Err(Error::NoColumn(name.to_owned()))
+    }
 }
 
 /// A width that makes about 60 buckets.

@@ -15,6 +15,7 @@ mod files;
 mod ids;
 mod memo;
 mod merge;
+mod percentiles;
 mod plan;
 mod postings;
 pub mod query;

@@ -8,6 +8,7 @@ use super::Error;
 use super::aggregate::{Aggregation, Bucket, TimeBucket};
 use super::column::{self, Column, Values};
 use super::docs::Docs;
+use super::percentiles::Percentiles;
 use super::segment::{Segment, time_from_column};
 use super::terms::{Numbers, Terms};
 use crate::model::{Field, Timestamp};
@@ -22,6 +23,7 @@ pub(super) enum Tally {
     Times(Times),
     Terms(Terms),
     Numbers(Numbers),
+    Percentiles(Percentiles),
 }
 
 impl Tally {
@@ -36,6 +38,7 @@ impl Tally {
             Self::Times(times) => Ok(times.add(segment, range, docs)?),
             Self::Terms(terms) => terms.add(segment, range, docs),
             Self::Numbers(numbers) => Ok(numbers.add(segment, range, docs)?),
+            Self::Percentiles(percentiles) => Ok(percentiles.add(segment, range, docs)?),
         }
     }
 
@@ -45,6 +48,7 @@ impl Tally {
             Self::Times(times) => times.finish(),
             Self::Terms(terms) => terms.finish(total),
             Self::Numbers(numbers) => numbers.finish(),
+            Self::Percentiles(percentiles) => percentiles.finish(),
         }
     }
 }

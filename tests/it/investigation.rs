@@ -100,6 +100,23 @@ fn an_export_holds_what_matches_and_runs_in_no_spreadsheet() {
 }
 
 #[test]
+fn numbers_are_told_by_their_percentiles() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let asked =
+        json!({"aggs": {"d": {"percentiles": {"field": "duration", "percents": [50, 99.9]}}}});
+    let found = server.post("/api/v1/aggregate", &asked).json();
+    assert_eq!(found["aggs"]["d"]["count"], 10);
+    assert_eq!(found["aggs"]["d"]["values"]["99.9"], 9_000_000);
+    let middle = found["aggs"]["d"]["values"]["50"].as_u64().unwrap();
+    assert!(middle.abs_diff(4_000_000) < 32_000, "{middle}");
+    for bad in [json!([]), json!([101]), json!(["x"])] {
+        let asked = json!({"aggs": {"d": {"percentiles": {"field": "duration", "percents": bad}}}});
+        assert_eq!(server.post("/api/v1/aggregate", &asked).status, 422);
+    }
+}
+
+#[test]
 fn an_export_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

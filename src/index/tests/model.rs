@@ -295,7 +295,16 @@ fn check_aggregate(lab: &Lab, events: &[Event<'_>], query: &str) {
         interval_ms: Some(50),
         split: Some("status".into()),
     };
-    let aggregates = [("users", users), ("tags", tags), ("time", time)];
+    let status = Aggregate::Percentiles {
+        field: "status".into(),
+        percents: vec![0.0, 100.0],
+    };
+    let aggregates = [
+        ("users", users),
+        ("tags", tags),
+        ("time", time),
+        ("status", status),
+    ];
     let request = AggregateRequest {
         query: parsed,
         from: None,
@@ -362,6 +371,19 @@ fn check_result(result: &Aggregation, matched: &[&Event<'_>], query: &str) {
                 .map(|part| part.count)
                 .sum();
             assert_eq!(got, failed, "{query}");
+        }
+        Aggregation::Percentiles { count: got, values } => {
+            let codes = matched
+                .iter()
+                .flat_map(|event| event.values(Field::HttpStatus));
+            let codes = codes.filter_map(crate::model::text_of);
+            let codes: Vec<u64> = codes.filter_map(|text| text.parse().ok()).collect();
+            assert_eq!(*got, count(codes.len()), "{query}");
+            let ends = vec![
+                (0.0, codes.iter().min().copied()),
+                (100.0, codes.iter().max().copied()),
+            ];
+            assert_eq!(*values, ends, "{query}");
         }
         Aggregation::Stats { .. } => panic!("was not asked for"),
     }
