@@ -18,7 +18,7 @@ use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::{Shared, State, when};
-use crate::index::{self, Hit, SearchRequest};
+use crate::index::{self, Hint, Hit, SearchRequest};
 use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
@@ -208,6 +208,18 @@ struct SearchPage {
     page: PageInfo,
     /// What was looked at.
     stats: StatsJson,
+    /// Where nothing was found: names in the query that are no fields, and what was probably meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<HintJson>,
+}
+
+/// A name that is nearly that of a field.
+#[derive(Debug, Serialize, ToSchema)]
+struct HintJson {
+    /// As the query has it.
+    name: String,
+    /// The field that was probably meant.
+    meant: &'static str,
 }
 
 /// The event of a hit.
@@ -248,7 +260,8 @@ impl SearchInput {
     }
 
     fn run(&self, state: &State) -> Result<SearchPage, Error> {
-        let page = state.searcher.search(&self.request(state)?)?;
+        let request = self.request(state)?;
+        let page = state.searcher.search(&request)?;
         let mut data = Vec::with_capacity(page.hits.len());
         for hit in &page.hits {
             let event = event_of(hit)?;
@@ -257,7 +270,17 @@ impl SearchInput {
                 None => event,
             });
         }
+        let is_nothing = data.is_empty() && self.cursor.is_none();
+        let hints = if is_nothing {
+            request.query.hints()
+        } else {
+            Vec::new()
+        };
+        let hints = hints.into_iter();
         Ok(SearchPage {
+            hints: hints
+                .map(|Hint { name, meant }| HintJson { name, meant })
+                .collect(),
             data,
             stats: StatsJson::from(&page.stats),
             page: PageInfo {

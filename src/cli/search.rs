@@ -114,6 +114,18 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
             Ok(page) => page,
             Err(exit) => return Ok(exit),
         };
+        for hint in page
+            .pointer("/hints")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let text = |name: &str| hint.get(name).and_then(Value::as_str).unwrap_or_default();
+            let (name, meant) = (text("name"), text("meant"));
+            output::tell(&format!(
+                "note: no event has a field {name}; did you mean {meant}?"
+            ));
+        }
         if search.count {
             let total = page.pointer("/stats/total").cloned().unwrap_or(Value::Null);
             output::emit(&format!("{total}\n"))?;

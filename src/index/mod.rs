@@ -41,7 +41,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use aggregate::{Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket};
-pub use query::Query;
+pub use query::{Hint, Query};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
 use crate::clock::Clock;

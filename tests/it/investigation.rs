@@ -100,6 +100,23 @@ fn an_export_holds_what_matches_and_runs_in_no_spreadsheet() {
 }
 
 #[test]
+fn nothing_found_says_which_name_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let search = |query: &str| {
+        let body = json!({"query": query});
+        server.post("/api/v1/search", &body).json()
+    };
+    let none = search("servcie:shop");
+    assert_eq!(
+        none["hints"],
+        json!([{"name": "servcie", "meant": "service"}])
+    );
+    assert_eq!(search("service:shop")["hints"], Value::Null);
+    assert_eq!(search("service:none")["hints"], Value::Null);
+}
+
+#[test]
 fn numbers_are_told_by_their_percentiles() {
     let dir = tempfile::tempdir().unwrap();
     let server = filled(dir.path());

@@ -17,7 +17,7 @@ pub(in crate::index) enum Target {
 }
 
 /// Aliases: our short ones, then OpenTelemetry's and OCSF's names, then what people type.
-const ALIASES: &[(&str, &[Field])] = &[
+pub(super) const ALIASES: &[(&str, &[Field])] = &[
     ("status", &[Field::HttpStatus]),
     ("method", &[Field::HttpMethod]),
     ("path", &[Field::UrlPath]),
