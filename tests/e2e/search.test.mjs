@@ -194,6 +194,18 @@ test('nothing found says what was looked at and which filter is to blame', async
   });
 });
 
+test('a name that is no field is told, and the one that was meant is a click away', async () => {
+  await withPage(browser, server, {}, async (page) => {
+    await signIn(page, server, '/search?from=now-24h&q=http.respnse.status_code:*');
+    const way = page.getByRole('button', { name: 'Search for http.response.status_code instead' });
+    await way.waitFor();
+    await accessible(page, 'a hint');
+    await way.click();
+    await page.waitForURL((url) => url.searchParams.get('q') === 'http.response.status_code:*');
+    await row(page, 1).waitFor();
+  });
+});
+
 test('older events are loaded, and only the rows in view are in the document', async () => {
   const id = await threeServices(api);
   const many = Array.from({ length: 450 }, (_, at) => ({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { filter, quote, state, terms, toggle, without } from './query';
+import { filter, quote, renamed, state, terms, toggle, without } from './query';
 
 test.each([
   ['login', 'login'],
@@ -58,4 +58,10 @@ test('removing a term leaves a query that reads well', () => {
   const cut = terms(text)?.map((term) => without(text, term));
   expect(cut).toEqual(['b AND c', 'a AND c', 'a AND b']);
   expect(filter('a', 'b c', 'out')).toBe('-a:"b c"');
+});
+
+test('a name is renamed where it is one', () => {
+  expect(renamed('statsu:404 -(a.statsu:1 OR ext.Statsu:2) "statsu" statsu', 'statsu', 'status')).toBe(
+    'status:404 -(a.statsu:1 OR status:2) "statsu" statsu',
+  );
 });

@@ -109,3 +109,9 @@ export function toggle(query: string, field: string, value: string, mode: Mode):
   const same = (found.negated ? 'out' : 'in') === mode;
   return same ? rest : rest ? `${rest} ${added}` : added;
 }
+
+/** The query with one name of a field in place of another. */
+export function renamed(query: string, name: string, meant: string): string {
+  const written = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return query.replace(new RegExp(`(?<![\\w.@/-])(?:ext\\.)?${written}(?=:)`, 'gi'), meant);
+}

@@ -4,7 +4,7 @@ import { api, Problem } from './api';
 import { terms, without } from './query';
 import { app } from './state.svelte';
 import type { Range } from './time';
-import type { Aggregation, Alert, Bucket, EventRow, FieldInfo, Stats } from './types';
+import type { Aggregation, Alert, Bucket, EventRow, FieldInfo, Hint, Stats } from './types';
 
 export const FACETS = [
   'http.response.status_code',
@@ -43,6 +43,7 @@ const open = (range: Range): Range => (range.to === 'now' ? { ...range, to: AHEA
 export class Search {
   rows: EventRow[] = $state.raw([]);
   stats: Stats | null = $state.raw(null);
+  hints: Hint[] = $state.raw([]);
   buckets: Bucket[] | null = $state.raw(null);
   facets: Record<string, Aggregation> = $state.raw({});
   fields: FieldInfo[] = $state.raw([]);
@@ -90,6 +91,7 @@ export class Search {
       const [found, histogram] = await Promise.all([events, times]);
       this.rows = found.data;
       this.stats = found.stats;
+      this.hints = found.hints ?? [];
       this.#cursor = found.page.next_cursor;
       this.buckets = histogram.aggs.times?.buckets ?? [];
       this.problem = null;
@@ -138,6 +140,7 @@ export class Search {
   #clear(): void {
     this.rows = [];
     this.stats = null;
+    this.hints = [];
     this.buckets = [];
     this.facets = {};
     this.#cursor = null;

@@ -42,9 +42,16 @@ export interface SearchRequest {
   count?: boolean;
 }
 
+export interface Hint {
+  name: string;
+  meant: string;
+}
+
 export interface SearchAnswer extends List<EventRow> {
   page: Page;
   stats: Stats;
+  /** Names in the query that are no fields, where nothing was found. */
+  hints?: Hint[];
 }
 
 export interface Bucket {
