@@ -7,13 +7,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Authorized;
-use super::error::Error;
+use super::error::{Error, Fault};
 use super::input::Id;
 use super::rate::Policy;
 use super::routes::{RouteSpec, Routes, Shape};
 use super::search::{EventJson, StatsJson};
 use super::{Shared, State};
-use crate::index::Hit;
+use crate::index::{Hit, Query, SearchRequest};
 use crate::model::{
     Field, FieldName, Kind, Severity, Status, Timestamp, each_id_form, id_forms, text_of,
 };
@@ -32,13 +32,17 @@ pub(super) fn register(routes: &mut Routes) {
 
 /// Alerts named in one story at most.
 const ALERTS_MAX: usize = 20;
+/// Shorter beginnings of ids say too little.
+const PARTIAL_BYTES_MIN: usize = 8;
+/// Events looked at for the ids that begin so.
+const PARTIAL_EVENTS_MAX: usize = 100;
 /// Shorter pauses are no gaps.
 const GAP_MS_MIN: i64 = 100;
 
 /// The life of one request.
 #[derive(Debug, Serialize, ToSchema)]
 struct Story {
-    /// The id asked for.
+    /// The id; all of it where its beginning was asked for.
     id: String,
     /// The field that holds it in the first event.
     matched_by: &'static str,
@@ -206,9 +210,58 @@ fn alerts(state: &State, id: &str) -> Result<Vec<AlertRef>, Error> {
         .collect())
 }
 
+/// The one id that begins so, of the newest events that are read for it.
+///
+/// # Errors
+/// Where there are several, or none among the events that may be read.
+fn whole_id(beginning: &str, state: &State) -> Result<String, Error> {
+    if beginning.len() < PARTIAL_BYTES_MIN {
+        return Err(Error::NotFound);
+    }
+    let mut request = SearchRequest::new(Query::id_prefix(beginning));
+    request.limit = PARTIAL_EVENTS_MAX;
+    let page = state.searcher.search(&request)?;
+    let wanted = beginning.to_ascii_lowercase();
+    let mut ids: Vec<String> = Vec::new();
+    for hit in &page.hits {
+        let event = hit.event().map_err(Error::internal)?;
+        for (name, value) in event.fields() {
+            let (FieldName::Known(field), Some(text)) = (name, text_of(value)) else {
+                continue;
+            };
+            let is_id = field.kind() == Kind::Id;
+            let plain = text.to_ascii_lowercase();
+            let begins = plain.starts_with(&wanted) || plain.replace('-', "").starts_with(&wanted);
+            if is_id && begins && !ids.iter().any(|known| id_forms(known) == id_forms(text)) {
+                ids.push(text.to_owned());
+            }
+        }
+    }
+    match ids.as_slice() {
+        [only] => Ok(only.clone()),
+        [] if page.stats.partial => {
+            let detail = "no id of the newest events begins so; give all of it";
+            Err(Error::input("id", "invalid_value", detail))
+        }
+        [] => Err(Error::NotFound),
+        several => {
+            let shown: Vec<&str> = several.iter().take(5).map(String::as_str).collect();
+            let detail = format!("several ids begin so, such as {}", shown.join(", "));
+            Err(Error::InputInvalid(vec![
+                Fault::at("id", "ambiguous").saying(&detail),
+            ]))
+        }
+    }
+}
+
 fn run(id: String, state: &State) -> Result<Story, Error> {
     let limit = state.options.story_events_max;
-    let page = state.searcher.by_correlation_id(&id, limit)?;
+    let mut page = state.searcher.by_correlation_id(&id, limit)?;
+    let mut id = id;
+    if page.hits.is_empty() {
+        id = whole_id(&id, state)?;
+        page = state.searcher.by_correlation_id(&id, limit)?;
+    }
     let Some(first) = page.hits.first() else {
         return Err(Error::NotFound);
     };

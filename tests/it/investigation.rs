@@ -117,6 +117,37 @@ fn nothing_found_says_which_name_is_none() {
 }
 
 #[test]
+fn the_beginning_of_an_id_leads_to_its_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    let id = "3F2504E0-4F89-11D3-9A0C-0305E82C3301";
+    let lines = [
+        json!({"request_id": id, "status": 200}),
+        json!({"request_id": id, "status": 201}),
+        json!({"request_id": "Req-20261122-a", "status": 202}),
+        json!({"request_id": "req-20261122-b", "status": 203}),
+    ];
+    let body = lines.map(|line| line.to_string()).join("\n");
+    assert_eq!(server.ingest("", body.as_bytes()).status, 200);
+    server.settle();
+    for part in ["3f2504e0", "3F2504E0-4F89", "3f2504e04f8911"] {
+        let story = server.get(&format!("/api/v1/requests/{part}")).json();
+        assert_eq!(story["id"], id.to_lowercase(), "{part}: {story}");
+        assert_eq!(story["events"].as_array().unwrap().len(), 2);
+    }
+    let several = server.get("/api/v1/requests/req-20261122");
+    assert_eq!(several.status, 422);
+    assert!(
+        several.text().to_lowercase().contains("req-20261122-a"),
+        "{}",
+        several.text()
+    );
+    for none in ["3f2504e", "3f2504e1", "no-such-id-at-all"] {
+        assert_eq!(server.get(&format!("/api/v1/requests/{none}")).status, 404);
+    }
+}
+
+#[test]
 fn numbers_are_told_by_their_percentiles() {
     let dir = tempfile::tempdir().unwrap();
     let server = filled(dir.path());

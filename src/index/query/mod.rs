@@ -41,6 +41,12 @@ impl Query {
         Self(Node::All)
     }
 
+    /// The query for every event that carries a correlation id which begins so.
+    #[must_use]
+    pub fn id_prefix(prefix: &str) -> Self {
+        Self(value::id_prefix(prefix))
+    }
+
     /// The query for every event that has this value in a field; `None` where the field cannot have it.
     #[must_use]
     pub fn equals(field: Field, value: &str) -> Option<Self> {

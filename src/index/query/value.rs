@@ -267,6 +267,32 @@ pub(super) fn compare(
     }
 }
 
+/// Ids that begin so, as they are written; a UUID with dashes too where the beginning has none.
+pub(super) fn id_prefix(prefix: &str) -> Node {
+    let is_hex = prefix.bytes().all(|b| b.is_ascii_hexdigit());
+    let dashed = (is_hex && (9..32).contains(&prefix.len())).then(|| dashed(prefix));
+    let written = [Some(prefix.to_owned()), dashed].into_iter().flatten();
+    let ids = || Field::ALL.iter().filter(|field| field.kind() == Kind::Id);
+    let tests = written.flat_map(|text| {
+        let chars = text.chars().map(|c| (c, true)).chain([('*', false)]);
+        let glob = Glob::new(&chars.collect::<Vec<_>>());
+        ids().map(move |field| (Name::Known(*field), Test::Like(glob.clone())))
+    });
+    any(tests)
+}
+
+/// The beginning of a UUID as RFC 9562 writes it.
+fn dashed(hex: &str) -> String {
+    let mut text = String::new();
+    for (at, c) in hex.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(c);
+    }
+    text
+}
+
 /// This value as it stands, whatever characters are in it.
 pub(super) fn equals(field: Field, value: &str) -> Option<Node> {
     let text = Text {
