@@ -119,6 +119,11 @@ struct PercentilesInput {
     percents: Vec<f64>,
 }
 
+/// From 0 to 100, to the millionth.
+fn is_percent(percent: f64) -> bool {
+    percent == 0.0 && percent.is_sign_positive() || (1e-6..=100.0).contains(&percent)
+}
+
 fn default_percents() -> Vec<f64> {
     vec![50.0, 90.0, 95.0, 99.0]
 }
@@ -162,7 +167,7 @@ fn read(name: &str, value: Value) -> Result<Aggregate, Error> {
         AggInput::Stats(input) => Aggregate::Stats { field: input.field },
         AggInput::Percentiles(input)
             if (1..=AGGS_MAX).contains(&input.percents.len())
-                && input.percents.iter().all(|p| (0.0..=100.0).contains(p)) =>
+                && input.percents.iter().all(|p| is_percent(*p)) =>
         {
             Aggregate::Percentiles {
                 field: input.field,

@@ -3,12 +3,16 @@
 //! The order is newest first unless told, so that what arrives in the meantime does not move the end away. An answer
 //! that could not be finished breaks off: a whole one ends as HTTP says.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::State as With;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::auth::Authorized;
@@ -17,9 +21,9 @@ use super::input::Json;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::search::{EventJson, SortInput, event_of};
-use super::stream::{self, CutShort, Piece};
+use super::stream::{self, Writer};
 use super::{Shared, State, csv, when};
-use crate::index::{Page, SearchRequest};
+use crate::index::SearchRequest;
 use crate::store::Scope;
 
 static EXPORT: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/export", "export")
@@ -35,7 +39,11 @@ pub(super) fn register(routes: &mut Routes) {
 }
 
 /// Events read at a time.
-const PAGE: usize = 1_000;
+const PAGE: usize = 500;
+/// Bytes of one piece of the answer, but for the last event in it.
+const PIECE_BYTES_MAX: usize = 256 << 10;
+/// How long an export may go on once the server drains.
+const GRACE: Duration = Duration::from_secs(5);
 /// Columns of one file at most.
 const FIELDS_MAX: usize = 100;
 /// Columns of a CSV file whose columns are not given.
@@ -108,89 +116,118 @@ impl Format {
 struct Writing {
     state: Shared,
     request: SearchRequest,
+    form: Arc<Form>,
+    left: u64,
+    /// Whether it ends where nothing is left, or has more than it may.
+    is_limited: bool,
+    writer: Writer,
+    /// Its place among `exports_max`.
+    _slot: OwnedSemaphorePermit,
+}
+
+/// How the rows are written.
+struct Form {
     format: Format,
     fields: Option<Vec<String>>,
-    left: u64,
-    sender: mpsc::Sender<Piece>,
 }
 
-/// The rows of a page, at most so many.
-fn rows(
-    page: &Page,
-    format: Format,
-    fields: Option<&[String]>,
-    left: u64,
-) -> Result<String, Error> {
-    let mut text = String::new();
-    let most = usize::try_from(left).unwrap_or(usize::MAX);
-    for hit in page.hits.iter().take(most) {
+/// Some rows, and where the next ones begin.
+struct Rows {
+    text: String,
+    count: u64,
+    cursor: Option<String>,
+}
+
+/// The next rows: at most so many, and not many more bytes than a piece holds.
+fn rows(state: &State, request: &SearchRequest, form: &Form, left: u64) -> Result<Rows, Error> {
+    let page = state.searcher.search(request)?;
+    let mut rows = Rows {
+        text: String::new(),
+        count: 0,
+        cursor: None,
+    };
+    for hit in &page.hits {
         let event = event_of(hit)?;
-        match format {
-            Format::Ndjson => match fields {
-                Some(names) => text.push_str(event.only(names)?.text()),
-                None => text.push_str(event.text()),
-            },
-            Format::Csv => text.push_str(&line(&event, fields)?),
+        form.write(&event, &mut rows.text)?;
+        rows.count += 1;
+        if rows.count == left || rows.text.len() >= PIECE_BYTES_MAX {
+            let time = hit.event().map_err(Error::internal)?.time;
+            let behind = request.clone().beside(time, hit.offset, request.sort);
+            let is_last = rows.count == page.hits.len() as u64 && page.next_cursor.is_none();
+            rows.cursor = behind.cursor.filter(|_| !is_last);
+            return Ok(rows);
+        }
+    }
+    rows.cursor = page.next_cursor;
+    Ok(rows)
+}
+
+impl Form {
+    fn columns(&self) -> Vec<&str> {
+        match &self.fields {
+            Some(names) => names.iter().map(String::as_str).collect(),
+            None => COLUMNS.to_vec(),
+        }
+    }
+
+    /// The first line of a file.
+    fn head(&self) -> String {
+        match self.format {
+            Format::Ndjson => String::new(),
+            Format::Csv => {
+                let names: Vec<String> = self.columns().into_iter().map(csv::name).collect();
+                format!("{}\n", names.join(","))
+            }
+        }
+    }
+
+    fn write(&self, event: &EventJson, text: &mut String) -> Result<(), Error> {
+        match (self.format, &self.fields) {
+            (Format::Ndjson, Some(names)) => text.push_str(event.only(names)?.text()),
+            (Format::Ndjson, None) => text.push_str(event.text()),
+            (Format::Csv, _) => {
+                let event: Value = serde_json::from_str(event.text()).map_err(Error::internal)?;
+                let cells = self.columns().into_iter();
+                let cells = cells.map(|name| csv::quoted(&csv::cell(&event, name)));
+                text.push_str(&cells.collect::<Vec<_>>().join(","));
+            }
         }
         text.push('\n');
+        Ok(())
     }
-    Ok(text)
-}
-
-fn line(event: &EventJson, fields: Option<&[String]>) -> Result<String, Error> {
-    let event: Value = serde_json::from_str(event.text()).map_err(Error::internal)?;
-    let cell = |name: &str| csv::quoted(&csv::cell(&event, name));
-    let cells: Vec<String> = match fields {
-        Some(names) => names.iter().map(|name| cell(name)).collect(),
-        None => COLUMNS.iter().map(|name| cell(name)).collect(),
-    };
-    Ok(cells.join(","))
-}
-
-/// The first line of a file.
-fn head(format: Format, fields: Option<&[String]>) -> String {
-    let names: Vec<String> = match (format, fields) {
-        (Format::Ndjson, _) => return String::new(),
-        (Format::Csv, Some(names)) => names.iter().map(|name| csv::name(name)).collect(),
-        (Format::Csv, None) => COLUMNS.iter().map(|name| csv::name(name)).collect(),
-    };
-    format!("{}\n", names.join(","))
 }
 
 impl Writing {
-    /// The rows of the next page; turns to the one behind it. `None` behind the last.
-    async fn next(&mut self) -> Result<Option<String>, Error> {
-        let request = self.request.clone();
-        let (format, fields, left) = (self.format, self.fields.clone(), self.left);
-        let search = move |state: &State| {
-            let page = state.searcher.search(&request)?;
-            let text = rows(&page, format, fields.as_deref(), left)?;
-            Ok::<_, Error>((text, page.hits.len(), page.next_cursor))
-        };
-        let (text, count, cursor) = self.state.search(search).await?;
-        self.left = self.left.saturating_sub(u64::try_from(count).unwrap_or(0));
-        let is_last = cursor.is_none() || self.left == 0;
-        self.request.cursor = cursor;
-        if is_last {
-            self.left = 0;
-        }
-        Ok((!text.is_empty() || !is_last).then_some(text))
+    /// The next rows, and whether more follow.
+    async fn next(&mut self) -> Result<(String, bool), Error> {
+        let (request, form, left) = (self.request.clone(), self.form.clone(), self.left);
+        let search = move |state: &State| rows(state, &request, &form, left);
+        let rows = self.state.search(search).await?;
+        self.left = self.left.saturating_sub(rows.count);
+        let has_more = rows.cursor.is_some();
+        self.request.cursor = rows.cursor;
+        Ok((rows.text, has_more))
     }
 
-    async fn run(mut self, first: String) {
-        let mut next = Ok(Some(first));
+    async fn run(mut self, first: (String, bool)) {
+        let mut next = Ok(first);
         loop {
-            let piece = match next {
-                Ok(Some(text)) => Ok(text.into()),
-                Ok(None) => return,
+            match next {
+                Ok((text, has_more)) => {
+                    if !text.is_empty() && !self.writer.send(text).await {
+                        return;
+                    }
+                    if !has_more || self.left == 0 {
+                        if !has_more || self.is_limited {
+                            self.writer.finish();
+                        }
+                        return;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "an export was cut short");
-                    Err(CutShort)
+                    return;
                 }
-            };
-            let is_over = piece.is_err();
-            if self.sender.send(piece).await.is_err() || is_over || self.left == 0 {
-                return;
             }
             next = self.next().await;
         }
@@ -203,6 +240,11 @@ impl ExportInput {
         if !(1..=FIELDS_MAX).contains(&fields) {
             let detail = "expected 1 to 100";
             return Err(Error::input("/fields", "invalid_length", detail));
+        }
+        let names = self.fields.iter().flatten();
+        if names.clone().collect::<HashSet<_>>().len() < names.count() {
+            let detail = "expected each field once";
+            return Err(Error::input("/fields", "invalid_value", detail));
         }
         if self.limit == Some(0) {
             let detail = "expected at least 1";
@@ -229,40 +271,48 @@ async fn export(
     (counted.limit, counted.count) = (1, true);
     let found = state.search(move |state| state.searcher.search(&counted));
     let total = found.await?.stats.total;
-    let wanted = total.map_or(most, |total| total.min(input.limit.unwrap_or(total)));
-    if wanted > most {
+    let wanted = total.map(|total| total.min(input.limit.unwrap_or(total)));
+    if let Some(wanted) = wanted.filter(|wanted| *wanted > most) {
         let detail = format!(
             "export has {wanted} events, at most {most} are allowed; narrow it or set a limit"
         );
         return Err(Error::TooCostly(detail));
     }
-    let (sender, body) = stream::body();
+    let slot = state.exports.clone().try_acquire_owned();
+    let slot = slot.map_err(|_full| Error::Busy { retry_after_s: 10 })?;
+    let (writer, body) = stream::body(state.tasks.draining(), GRACE);
+    let format = input.format;
+    let form = Form {
+        format,
+        fields: input.fields,
+    };
     let mut writing = Writing {
         state: state.clone(),
         request,
-        format: input.format,
-        fields: input.fields,
         left: input.limit.unwrap_or(most).min(most),
-        sender,
+        is_limited: input.limit.is_some_and(|limit| limit <= most),
+        form: Arc::new(form),
+        writer,
+        _slot: slot,
     };
-    // The first page before the answer begins: what is wrong with the search is an error like any other.
-    let mut first = head(writing.format, writing.fields.as_deref());
-    first.push_str(&writing.next().await?.unwrap_or_default());
-    let format = writing.format;
-    state.tasks.spawn_one("export", writing.run(first));
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(format.media_type()),
-        ),
-        (
-            header::CONTENT_DISPOSITION,
-            HeaderValue::from_static(format.disposition()),
-        ),
-        (
-            HeaderName::from_static("x-total-count"),
-            HeaderValue::from(wanted),
-        ),
-    ];
+    // The first rows before the answer begins: what is wrong with the search is an error like any other.
+    let (rows, has_more) = writing.next().await?;
+    let first = writing.form.head() + &rows;
+    state
+        .tasks
+        .spawn_one("export", writing.run((first, has_more)));
+    let mut headers = HeaderMap::new();
+    let mut set = |name: HeaderName, value: HeaderValue| drop(headers.insert(name, value));
+    set(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(format.media_type()),
+    );
+    set(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static(format.disposition()),
+    );
+    if let Some(wanted) = wanted {
+        set(HeaderName::from_static("x-total-count"), wanted.into());
+    }
     Ok((headers, body).into_response())
 }

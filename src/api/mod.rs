@@ -83,6 +83,8 @@ pub struct Options {
     pub story_events_max: usize,
     /// Searches at work at once; more wait their turn.
     pub searches_max: usize,
+    /// Exports at once.
+    pub exports_max: usize,
     /// Events of one export at most.
     pub export_events_max: u64,
     /// Live tails at once.
@@ -100,6 +102,7 @@ impl Default for Options {
             key_days_max: 365,
             story_events_max: 1_000,
             searches_max: 16,
+            exports_max: 8,
             export_events_max: 1_000_000,
             tails_max: 32,
             tail_lag_events_max: 100_000,
@@ -143,6 +146,7 @@ pub struct Served {
     limiter: Limiter,
     searches: Arc<Semaphore>,
     tails: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
 
@@ -162,6 +166,7 @@ impl Served {
         Self {
             limiter: Limiter::new(state.options.rates, state.metrics.clone()),
             searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
+            exports: Arc::new(Semaphore::new(state.options.exports_max)),
             tails: Arc::new(Semaphore::new(state.options.tails_max)),
             openapi: OnceLock::new(),
             state,

@@ -34,8 +34,10 @@ pub(super) fn register(routes: &mut Routes) {
 const ALERTS_MAX: usize = 20;
 /// Shorter beginnings of ids say too little.
 const PARTIAL_BYTES_MIN: usize = 8;
-/// Events looked at for the ids that begin so.
-const PARTIAL_EVENTS_MAX: usize = 100;
+/// Events looked at for the ids that begin so, a page.
+const PARTIAL_EVENTS_MAX: usize = 200;
+/// Pages of them.
+const PARTIAL_PAGES_MAX: usize = 10;
 /// Shorter pauses are no gaps.
 const GAP_MS_MIN: i64 = 100;
 
@@ -44,6 +46,9 @@ const GAP_MS_MIN: i64 = 100;
 struct Story {
     /// The id; all of it where its beginning was asked for.
     id: String,
+    /// What was asked for, where that was only the beginning of the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_from: Option<String>,
     /// The field that holds it in the first event.
     matched_by: &'static str,
     /// The events by start; each also has `start` and `lane`.
@@ -210,6 +215,22 @@ fn alerts(state: &State, id: &str) -> Result<Vec<AlertRef>, Error> {
         .collect())
 }
 
+/// Takes the ids of an event that begin so and are not known yet, in whatever form.
+fn note_ids(event: &CleanEvent<'_>, beginning: &str, ids: &mut Vec<String>) {
+    let wanted = beginning.to_lowercase();
+    for (name, value) in event.fields() {
+        let (FieldName::Known(field), Some(text)) = (name, text_of(value)) else {
+            continue;
+        };
+        let plain = text.to_lowercase();
+        let begins = plain.starts_with(&wanted) || plain.replace('-', "").starts_with(&wanted);
+        let is_known = |known: &String| id_forms(known) == id_forms(text);
+        if field.kind() == Kind::Id && begins && !ids.iter().any(is_known) {
+            ids.push(text.to_owned());
+        }
+    }
+}
+
 /// The one id that begins so, of the newest events that are read for it.
 ///
 /// # Errors
@@ -220,26 +241,23 @@ fn whole_id(beginning: &str, state: &State) -> Result<String, Error> {
     }
     let mut request = SearchRequest::new(Query::id_prefix(beginning));
     request.limit = PARTIAL_EVENTS_MAX;
-    let page = state.searcher.search(&request)?;
-    let wanted = beginning.to_ascii_lowercase();
     let mut ids: Vec<String> = Vec::new();
-    for hit in &page.hits {
-        let event = hit.event().map_err(Error::internal)?;
-        for (name, value) in event.fields() {
-            let (FieldName::Known(field), Some(text)) = (name, text_of(value)) else {
-                continue;
-            };
-            let is_id = field.kind() == Kind::Id;
-            let plain = text.to_ascii_lowercase();
-            let begins = plain.starts_with(&wanted) || plain.replace('-', "").starts_with(&wanted);
-            if is_id && begins && !ids.iter().any(|known| id_forms(known) == id_forms(text)) {
-                ids.push(text.to_owned());
-            }
+    let mut is_partial = true;
+    // One request may have many events: those of another stand behind them.
+    for _ in 0..PARTIAL_PAGES_MAX {
+        let page = state.searcher.search(&request)?;
+        for hit in &page.hits {
+            note_ids(&hit.event().map_err(Error::internal)?, beginning, &mut ids);
+        }
+        is_partial = page.next_cursor.is_some();
+        request.cursor = page.next_cursor;
+        if !is_partial || ids.len() > 1 {
+            break;
         }
     }
     match ids.as_slice() {
         [only] => Ok(only.clone()),
-        [] if page.stats.partial => {
+        [] if is_partial => {
             let detail = "no id of the newest events begins so; give all of it";
             Err(Error::input("id", "invalid_value", detail))
         }
@@ -257,9 +275,10 @@ fn whole_id(beginning: &str, state: &State) -> Result<String, Error> {
 fn run(id: String, state: &State) -> Result<Story, Error> {
     let limit = state.options.story_events_max;
     let mut page = state.searcher.by_correlation_id(&id, limit)?;
-    let mut id = id;
+    let (mut id, mut completed_from) = (id, None);
     if page.hits.is_empty() {
-        id = whole_id(&id, state)?;
+        let whole = whole_id(&id, state)?;
+        completed_from = Some(std::mem::replace(&mut id, whole));
         page = state.searcher.by_correlation_id(&id, limit)?;
     }
     let Some(first) = page.hits.first() else {
@@ -277,6 +296,7 @@ fn run(id: String, state: &State) -> Result<Story, Error> {
         .zip(end)
         .map_or(0, |(start, end)| end.0.saturating_sub(start.0));
     Ok(Story {
+        completed_from,
         matched_by,
         services,
         start: start.map(Timestamp::to_rfc3339),

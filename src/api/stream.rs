@@ -1,25 +1,34 @@
 //! Answers that are written while they are read: a bounded channel as a body.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use crate::tasks::Shutdown;
 
 /// Pieces that wait for a slow reader; whoever writes waits with them.
-const PIECES_MAX: usize = 4;
+const PIECES_MAX: usize = 2;
+/// How long a reader may take for a piece.
+const READ_MAX: Duration = Duration::from_secs(60);
 
 /// The answer ended before all of it was written: the connection breaks off, so that nobody takes it for the whole.
 #[derive(Debug, thiserror::Error)]
 #[error("answer was cut short")]
 pub(super) struct CutShort;
 
-/// One piece of an answer.
-pub(super) type Piece = Result<Bytes, CutShort>;
-
-struct Pieces(mpsc::Receiver<Piece>);
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    is_whole: Arc<AtomicBool>,
+    is_over: bool,
+}
 
 impl HttpBody for Pieces {
     type Data = Bytes;
@@ -29,14 +38,104 @@ impl HttpBody for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
-        self.0
-            .poll_recv(context)
-            .map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let is_whole = |pieces: &Self| pieces.is_whole.load(Ordering::Acquire);
+        match self.pieces.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            Poll::Ready(None) => {
+                self.is_over = true;
+                Poll::Ready((!is_whole(&self)).then_some(Err(CutShort)))
+            }
+        }
     }
 }
 
-/// A body, and where its pieces go in. The body ends with the sender; once the caller is gone, sending fails.
-pub(super) fn body() -> (mpsc::Sender<Piece>, Body) {
+/// Where the pieces of an answer go in. Without [`Writer::finish`] it is cut short where the writer is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pieces: mpsc::Sender<Bytes>,
+    is_whole: Arc<AtomicBool>,
+    draining: Shutdown,
+    /// How long the answer may go on once the server drains.
+    grace: Duration,
+}
+
+impl Writer {
+    /// Whether the reader took the piece: it is there, is not too slow, and the server does not wait for it.
+    pub(super) async fn send(&mut self, piece: impl Into<Bytes>) -> bool {
+        tokio::select! {
+            sent = timeout(READ_MAX, self.pieces.send(piece.into())) => matches!(sent, Ok(Ok(()))),
+            () = over(&mut self.draining, self.grace) => false,
+        }
+    }
+
+    /// The answer is whole as it is now.
+    pub(super) fn finish(&self) {
+        self.is_whole.store(true, Ordering::Release);
+    }
+
+    /// Resolves when the reader has gone.
+    pub(super) async fn closed(&self) {
+        self.pieces.closed().await;
+    }
+}
+
+async fn over(draining: &mut Shutdown, grace: Duration) {
+    draining.requested().await;
+    sleep(grace).await;
+}
+
+/// A body and its writer, which may go on for so long once the server drains.
+pub(super) fn body(draining: Shutdown, grace: Duration) -> (Writer, Body) {
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    (sender, Body::new(Pieces(receiver)))
+    let is_whole = Arc::<AtomicBool>::default();
+    let writer = Writer {
+        pieces: sender,
+        is_whole: is_whole.clone(),
+        draining,
+        grace,
+    };
+    let pieces = Pieces {
+        pieces: receiver,
+        is_whole,
+        is_over: false,
+    };
+    (writer, Body::new(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::tasks::Tasks;
+
+    #[tokio::test]
+    async fn what_is_not_finished_is_no_whole_answer() {
+        let tasks = Tasks::new();
+        for is_finished in [true, false] {
+            let (mut writer, body) = super::body(tasks.draining(), Duration::ZERO);
+            assert!(writer.send("piece").await);
+            if is_finished {
+                writer.finish();
+            }
+            drop(writer);
+            assert_eq!(body.collect().await.is_ok(), is_finished);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_drain_does_not_wait_for_a_reader() {
+        let tasks = Tasks::new();
+        let (mut writer, body) = super::body(tasks.draining(), Duration::from_millis(20));
+        for _ in 0..PIECES_MAX {
+            assert!(writer.send("piece").await);
+        }
+        tasks.drain();
+        assert!(!writer.send("piece").await);
+        drop((writer, body));
+    }
 }

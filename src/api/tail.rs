@@ -4,24 +4,24 @@
 //! while it is less than `tail_lag_events_max` behind; beyond that it is taken forward, and a message `dropped` says by
 //! how much. Events stand in the log, so a slow caller costs no memory: it is read for as it takes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State as With;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::auth::Authorized;
+use super::auth::{self, Authorized};
 use super::error::Error;
 use super::input::Query as Parameters;
 use super::rate::Policy;
 use super::routes::{Param, RouteSpec, Routes};
-use super::stream::{self, Piece};
+use super::stream::{self, Writer};
 use super::{Shared, State};
 use crate::index::Query;
-use crate::model::Offset;
+use crate::model::{Offset, Timestamp};
 use crate::redact::to_json;
 use crate::store::Scope;
 use crate::tasks::Shutdown;
@@ -39,9 +39,9 @@ pub(super) fn register(routes: &mut Routes) {
     routes.add(&TAIL, tail);
 }
 
-/// Between two signs of life; each says how far the log was looked through.
+/// Between two signs of life; each says how far the log was looked through, and the credential is looked at again.
 const QUIET: Duration = Duration::from_secs(15);
-/// How long one answer goes on. The caller comes back, and its credential is looked at again.
+/// How long one answer goes on. The caller comes back.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 /// Events looked through at a time.
 const STEP_EVENTS_MAX: usize = 5_000;
@@ -58,11 +58,15 @@ struct TailInput {
 /// One caller that listens.
 struct Live {
     state: Shared,
-    query: std::sync::Arc<Query>,
+    query: Arc<Query>,
     /// What is looked at next.
     at: Offset,
-    sender: mpsc::Sender<Piece>,
-    shutdown: Shutdown,
+    writer: Writer,
+    draining: Shutdown,
+    /// With the credential.
+    headers: HeaderMap,
+    /// When that was last looked at.
+    checked: Timestamp,
     /// Its place among `tails_max`.
     _slot: OwnedSemaphorePermit,
 }
@@ -109,13 +113,16 @@ fn step(state: &State, query: &Query, at: Offset) -> Result<Step, Error> {
 }
 
 impl Live {
-    /// Whether the caller is still there and took the message.
-    async fn say(&mut self, message: impl Into<Bytes>) -> bool {
-        let piece = Ok(message.into());
-        tokio::select! {
-            sent = self.sender.send(piece) => sent.is_ok(),
-            () = self.shutdown.requested() => false,
+    /// Whether the caller may still listen. Asked for again only after a while.
+    async fn is_allowed(&mut self) -> bool {
+        let now = self.state.clock.now();
+        let quiet_ns = i64::try_from(QUIET.as_nanos()).unwrap_or(i64::MAX);
+        if now.0.saturating_sub(self.checked.0) < quiet_ns {
+            return true;
         }
+        self.checked = now;
+        let caller = auth::principal(&self.state, &self.headers).await;
+        caller.is_ok_and(|caller| caller.may(Scope::Search))
     }
 
     /// How far the log was looked through, for a caller that comes back; dispatches nothing.
@@ -137,27 +144,27 @@ impl Live {
         let dropped = behind - most / 2;
         self.at = Offset(self.at.0 + dropped);
         self.state.metrics.tail_dropped.add(dropped);
-        self.say(format!("event: dropped\ndata: {{\"count\":{dropped}}}\n\n"))
-            .await
+        let place = self.place();
+        let message = format!("event: dropped\ndata: {{\"count\":{dropped}}}\n{place}");
+        self.writer.send(message).await
     }
 
     /// Sends what there is; whether the caller is still there.
     async fn catch_up(&mut self) -> bool {
         while self.at < self.state.wal.end() {
-            if !self.keep_up().await {
+            if !self.keep_up().await || !self.is_allowed().await {
                 return false;
             }
             let (query, at) = (self.query.clone(), self.at);
             let found = self.state.ask(move |state| step(state, &query, at)).await;
             let Ok(found) = found else {
-                let _gone = self.sender.send(Err(stream::CutShort)).await;
                 return false;
             };
             if found.at == self.at {
                 return true;
             }
             self.at = found.at;
-            if !found.messages.is_empty() && !self.say(found.messages).await {
+            if !found.messages.is_empty() && !self.writer.send(found.messages).await {
                 return false;
             }
         }
@@ -167,12 +174,8 @@ impl Live {
     async fn run(mut self) {
         let mut end = self.state.wal.watch();
         let hello = format!("retry: 1000\n{}", self.place());
-        if !self.say(hello).await {
-            return;
-        }
-        let over = tokio::time::sleep(LIFE);
-        tokio::pin!(over);
-        loop {
+        let mut is_there = self.writer.send(hello).await;
+        while is_there {
             end.mark_unchanged();
             if !self.catch_up().await {
                 return;
@@ -183,18 +186,11 @@ impl Live {
                     Err(_closed) => return,
                 },
                 () = tokio::time::sleep(QUIET) => true,
-                () = self.sender.closed() => return,
-                () = self.shutdown.requested() => return,
-                () = &mut over => {
-                    let place = self.place();
-                    self.say(place).await;
-                    return;
-                }
+                () = self.writer.closed() => return,
+                () = self.draining.requested() => return,
             };
             let place = self.place();
-            if is_quiet && !self.say(place).await {
-                return;
-            }
+            is_there = self.is_allowed().await && (!is_quiet || self.writer.send(place).await);
         }
     }
 }
@@ -221,16 +217,23 @@ async fn tail(
     let at = start(&headers, state.wal.end())?;
     let slot = state.tails.clone().try_acquire_owned();
     let slot = slot.map_err(|_full| Error::Busy { retry_after_s: 10 })?;
-    let (sender, body) = stream::body();
+    let (writer, body) = stream::body(state.tasks.draining(), Duration::ZERO);
+    // It has no end that could be missing.
+    writer.finish();
     let live = Live {
-        query: std::sync::Arc::new(query),
+        query: Arc::new(query),
         at,
-        sender,
-        shutdown: state.tasks.draining(),
+        writer,
+        draining: state.tasks.draining(),
+        checked: state.clock.now(),
+        headers,
         state: state.clone(),
         _slot: slot,
     };
-    state.tasks.spawn_one("tail", live.run());
+    state.tasks.spawn_one("tail", async move {
+        // Whoever is still there comes back.
+        let _over = tokio::time::timeout(LIFE, live.run()).await.is_err();
+    });
     let unbuffered = (
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),

@@ -134,13 +134,13 @@ impl Client {
         })
     }
 
-    /// `GET path` as a stream of events that goes on behind the last one seen: the answer as it comes, or the exit code
-    /// after telling why the server refused.
+    /// `GET path` as a stream of events that goes on behind the last one seen: the answer as it comes, or what the server
+    /// has against it.
     pub(super) async fn stream(
         &self,
         path: &str,
         last: Option<&str>,
-    ) -> Result<Result<ApiAnswer, Exit>, String> {
+    ) -> Result<Result<ApiAnswer, Refusal>, String> {
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(last.map(|id| ("last-event-id", id)));
         let answer = self.http.send("GET", path, &headers, Bytes::new(), None);
@@ -152,7 +152,7 @@ impl Client {
         let body = answer.bytes(ANSWER_BYTES_MAX).await;
         let body = body.map_err(|failure| failure.to_string())?;
         let problem = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Ok(Err(refusal(status, &problem)))
+        Ok(Err(Refusal { status, problem }))
     }
 
     /// Tells that no answer came.
@@ -179,6 +179,21 @@ impl Client {
             return Ok(body);
         }
         Err(refusal(response.status, &body))
+    }
+}
+
+/// An answer that is none.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The status.
+    pub(super) status: u16,
+    problem: Value,
+}
+
+impl Refusal {
+    /// Tells what the server said; gives the exit code.
+    pub(super) fn tell(&self) -> Exit {
+        refusal(self.status, &self.problem)
     }
 }
 

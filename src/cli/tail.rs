@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
-use super::client::{Client, segment};
+use super::client::{Client, Refusal, segment};
 use super::search::COLUMNS;
 use super::{Exit, Output, Server, output, terminal};
 use crate::api::csv::cell;
@@ -32,6 +32,8 @@ pub(super) struct Tail {
 
 /// Longest wait before the server is asked again.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Longest silence of a server that is there.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Longest message: one event and its frame.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
@@ -93,8 +95,9 @@ impl Follow<'_> {
     /// Shows what comes until the stream ends.
     async fn read(&mut self, mut answer: ApiAnswer) -> anyhow::Result<()> {
         let mut text: Vec<u8> = Vec::new();
+        // The server speaks every 15 seconds: silence is a connection that is gone.
         while !self.is_done()
-            && let Ok(Some(chunk)) = answer.chunk().await
+            && let Ok(Ok(Some(chunk))) = tokio::time::timeout(SILENCE_MAX, answer.chunk()).await
         {
             text.extend_from_slice(&chunk);
             while let Some(end) = memchr::memmem::find(&text, b"\n\n") {
@@ -136,14 +139,18 @@ async fn follow(tail: &Tail) -> anyhow::Result<Exit> {
         last: None,
         shown: 0,
     };
-    let mut wait = Duration::from_secs(1);
+    let (mut wait, mut is_known) = (Duration::from_secs(1), false);
     while !follow.is_done() {
         let was_shown = follow.shown;
         match client.stream(&path, follow.last.as_deref()).await {
-            Ok(Ok(answer)) => follow.read(answer).await?,
-            Ok(Err(exit)) => return Ok(exit),
-            // A server that was there may come back.
-            Err(_why) if follow.last.is_some() => {}
+            Ok(Ok(answer)) => {
+                is_known = true;
+                follow.read(answer).await?;
+            }
+            // A server that was there may come back, and one without room may have some again.
+            Ok(Err(Refusal { status, .. })) if is_known && matches!(status, 429 | 502..=504) => {}
+            Ok(Err(refusal)) => return Ok(refusal.tell()),
+            Err(_why) if is_known => {}
             Err(why) => return Ok(client.is_silent(&why)),
         }
         if follow.is_done() {

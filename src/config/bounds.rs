@@ -28,6 +28,7 @@ const BOUNDS: &[Row] = &[
     ("api.key_days_max", 1, YEARS_DAYS),
     ("api.story_events_max", 1, 100_000),
     ("api.searches_max", 1, 10_000),
+    ("api.exports_max", 0, 10_000),
     ("api.export_events_max", 1, 1_000_000_000),
     ("api.tails_max", 0, 10_000),
     ("api.tail_lag_events_max", 1, 1_000_000_000),

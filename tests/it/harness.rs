@@ -17,6 +17,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+    /// Whether the body ended as HTTP says, where it came in chunks.
+    pub(crate) is_whole: bool,
 }
 
 impl Reply {
@@ -286,13 +288,20 @@ fn parse(answer: &[u8]) -> Option<Reply> {
     let head = String::from_utf8_lossy(&answer[..split]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let mut body = answer[split + 4..].to_vec();
+    let mut is_whole = true;
     if head
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked")
     {
+        is_whole = body.ends_with(b"0\r\n\r\n");
         body = dechunk(&body);
     }
-    Some(Reply { status, head, body })
+    Some(Reply {
+        status,
+        head,
+        body,
+        is_whole,
+    })
 }
 
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {

@@ -122,7 +122,7 @@ async fn who_is_too_slow_is_told_what_was_dropped() {
     tail.until(&Offset(9).event_id()).await;
     assert!(
         tail.text
-            .contains("event: dropped\ndata: {\"count\":7}\n\n")
+            .contains("event: dropped\ndata: {\"count\":7}\nid: ")
     );
     assert_eq!(house.metrics.tail_dropped.get(), 7);
     assert_eq!(tail.text.matches("data: {\"id\"").count(), 2);
@@ -158,4 +158,30 @@ async fn so_many_listen_at_once_and_no_more() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_hears_nothing_more() {
+    let house = House::new();
+    let (key, id) = house.key_for(&[Scope::Search], 90);
+    let headers = [("authorization", format!("Bearer {key}"))];
+    let headers = headers
+        .each_ref()
+        .map(|(name, text)| (*name, text.as_str()));
+    let asked = request(Method::GET, "/api/v1/tail?query=", &headers, Body::empty());
+    let answer = tower::ServiceExt::oneshot(house.router.clone(), asked);
+    let (body, text) = (answer.await.unwrap().into_body(), String::new());
+    let mut tail = Open { body, text };
+    tail.until("retry: 1000").await;
+    let admin = house.key(&[Scope::Admin]);
+    let path = format!("/api/v1/keys/{id}");
+    let gone = house
+        .call(Method::DELETE, &path, &admin, serde_json::Value::Null)
+        .await;
+    assert!(gone.status.is_success());
+    house.clock.advance(Duration::from_secs(16));
+    log(&house, &["secret"]).await;
+    let rest = tokio::time::timeout(Duration::from_secs(20), tail.body.collect());
+    let rest = rest.await.expect("the stream ends").unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&rest).contains("secret"));
 }

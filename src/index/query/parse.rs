@@ -3,7 +3,7 @@
 use super::QueryError;
 use super::ast::{Node, Query};
 use super::names::resolve;
-use super::pattern::between_slashes;
+use super::pattern::{bare_length, between_slashes};
 use super::value::{Bad, Text, condition};
 use crate::model::Timestamp;
 
@@ -324,16 +324,10 @@ impl<'t> Parser<'t> {
             let written = self.text.get(start + 1..self.at - 1).unwrap_or_default();
             return Ok(Some(written.replace("\\\"", "\"")));
         }
-        let end = self.rest().find(char::is_whitespace);
-        let (written, _) = self.rest().split_at(end.unwrap_or(self.rest().len()));
-        // A parenthesis that closes a group of the query, not of the pattern.
-        let opened = written.matches('(').count();
-        let closed = written.matches(')').count();
-        let over = closed.saturating_sub(opened);
-        let trailing = written.len() - written.trim_end_matches(')').len();
-        let length = written.len() - over.min(trailing);
+        let length = bare_length(self.rest());
+        let written = self.rest().get(..length).map(str::to_owned);
         self.at += length;
-        Ok(written.get(..length).map(str::to_owned))
+        Ok(written)
     }
 
     fn range(&mut self) -> Result<Value, QueryError> {

@@ -50,7 +50,7 @@ impl Pattern {
 }
 
 /// How long the pattern between slashes is that a text begins with, and the pattern itself. Paths stand between slashes
-/// too: only what holds a character of regular expressions is one.
+/// too: only what holds a character that paths have no use for is a pattern, and room ends the attempt.
 pub(super) fn between_slashes(text: &str) -> Option<(usize, String)> {
     let mut pattern = String::new();
     let mut chars = text.strip_prefix('/')?.char_indices();
@@ -70,13 +70,38 @@ pub(super) fn between_slashes(text: &str) -> Option<(usize, String)> {
                 }
                 pattern.push(escaped);
             }
+            c if c.is_whitespace() => return None,
             c => {
-                is_pattern |= "[(+|^${".contains(c);
+                is_pattern |= "[(^".contains(c);
                 pattern.push(c);
             }
         }
     }
     None
+}
+
+/// How long the pattern is that a text begins with: up to room, or to a parenthesis that closes more than the pattern
+/// opens.
+pub(super) fn bare_length(text: &str) -> usize {
+    let mut chars = text.char_indices();
+    let (mut depth, mut in_class) = (0usize, false);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            c if c.is_whitespace() => return at,
+            '\\' => {
+                chars.next();
+            }
+            '[' if !in_class => in_class = true,
+            ']' => in_class = false,
+            '(' if !in_class => depth += 1,
+            ')' if !in_class => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return at,
+            },
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -92,7 +117,11 @@ mod tests {
         };
         check(r"/^\/v1\/x$/ AND y", Some((11, "^/v1/x$")));
         check(r"/\d+/)", Some((5, r"\d+")));
-        check("/a|b/", Some((5, "a|b")));
+        check("/(a|b)/", Some((7, "(a|b)")));
+        check("/a|b/", None);
+        check("/$batch/", None);
+        check("/x{id}/", None);
+        check("/ OR service.name:(x) OR path:/", None);
         check("/v1/orders", None);
         check("/health/", None);
         check("/v1/*", None);
@@ -100,6 +129,18 @@ mod tests {
         check(r"/a\", None);
         check("/[a", None);
         check("a/[b]/", None);
+    }
+
+    #[test]
+    fn a_pattern_ends_where_its_query_goes_on() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(text.get(..bare_length(text)), Some(expected), "{text}");
+        };
+        check("^/v1 AND x", "^/v1");
+        check("^/v1)OR(path:~^/cp)", "^/v1");
+        check("(a|b))", "(a|b)");
+        check(r"\(c)", r"\(c");
+        check("b[(]c)", "b[(]c");
     }
 
     #[test]

@@ -121,6 +121,8 @@ fn queries_mean_what_they_say() {
         "ip:~^10",
         "id:~(?i)^req-[0-9]+",
         "NOT path:~^/v2",
+        "(path:~^/v1)OR(path:~^/cp)",
+        "(path:/ OR user.name:(alice) OR path:/)",
         "message:~\"upstream, retry\"",
     ] {
         check(yes, true);

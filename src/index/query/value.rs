@@ -322,7 +322,7 @@ pub(super) fn pattern(target: Option<Target>, text: &str) -> Result<Node, Bad> {
             })))
         }
         Some(Target::Time | Target::Received) | None => {
-            bad("cannot be searched by a pattern", "\"some words\"")
+            bad("cannot be searched by a pattern", "[now-1h TO now]")
         }
     }
 }
