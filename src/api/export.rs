@@ -20,7 +20,7 @@ use super::error::Error;
 use super::input::Json;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
-use super::search::{EventJson, SortInput, event_of};
+use super::search::{EventJson, FIELDS_MAX, SortInput, event_of};
 use super::stream::{self, Writer};
 use super::{Shared, State, csv, when};
 use crate::index::SearchRequest;
@@ -40,12 +40,12 @@ pub(super) fn register(routes: &mut Routes) {
 
 /// Events read at a time.
 const PAGE: usize = 500;
+/// The same where they are large.
+const PAGE_MIN: usize = 16;
 /// Bytes of one piece of the answer, but for the last event in it.
 const PIECE_BYTES_MAX: usize = 256 << 10;
 /// How long an export may go on once the server drains.
 const GRACE: Duration = Duration::from_secs(5);
-/// Columns of one file at most.
-const FIELDS_MAX: usize = 100;
 /// Columns of a CSV file whose columns are not given.
 pub(crate) const COLUMNS: &[&str] = &[
     "@timestamp",
@@ -204,6 +204,9 @@ impl Writing {
         let search = move |state: &State| rows(state, &request, &form, left);
         let rows = self.state.search(search).await?;
         self.left = self.left.saturating_sub(rows.count);
+        // Of large events fewer fit: no page of them is read to be thrown away.
+        let fits = usize::try_from(rows.count).unwrap_or(PAGE);
+        self.request.limit = fits.saturating_mul(2).clamp(PAGE_MIN, PAGE);
         let has_more = rows.cursor.is_some();
         self.request.cursor = rows.cursor;
         Ok((rows.text, has_more))

@@ -90,7 +90,7 @@ const fn default_limit() -> usize {
 }
 
 /// Most fields of a projection.
-const FIELDS_MAX: usize = 100;
+pub(super) const FIELDS_MAX: usize = 100;
 
 /// One event: a flat object with dotted names.
 #[derive(Debug, Serialize)]

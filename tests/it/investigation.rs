@@ -201,3 +201,37 @@ fn an_export_is_bounded() {
     let ids: std::collections::HashSet<&str> = some.text().leak().lines().collect();
     assert_eq!(ids.len(), 1_234, "no event twice");
 }
+
+#[test]
+fn large_events_are_exported_piece_by_piece() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    let lines: Vec<String> = (0..80)
+        .map(|at| {
+            json!({"status": at, "message": format!("{at} {}", "word ".repeat(6_000))}).to_string()
+        })
+        .collect();
+    assert_eq!(server.ingest("", lines.join("\n").as_bytes()).status, 200);
+    server.settle();
+    let all = server.post(
+        "/api/v1/export",
+        &json!({"fields": ["message"], "sort": "asc"}),
+    );
+    let text = all.text();
+    let firsts: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|row| {
+            row["message"]
+                .as_str()
+                .unwrap()
+                .split(' ')
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let expected: Vec<String> = (0..80).map(|at| at.to_string()).collect();
+    assert_eq!(firsts, expected);
+    assert!(all.is_whole && text.len() > 2_000_000);
+}
