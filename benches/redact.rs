@@ -291,12 +291,17 @@ fn main() -> std::io::Result<()> {
         bytes / count.max(1)
     )?;
     let took = best(5, || {
-        let events: Vec<_> = all.iter().map(|fields| event(fields)).collect();
-        let start = Stopwatch::start();
-        for event in events {
-            std::hint::black_box(redactor.redact(event));
+        let mut took = Duration::ZERO;
+        // As from a body: each is redacted soon after it was parsed.
+        for some in all.chunks(128) {
+            let events: Vec<_> = some.iter().map(|fields| event(fields)).collect();
+            let start = Stopwatch::start();
+            for event in events {
+                std::hint::black_box(redactor.redact(event));
+            }
+            took += start.elapsed();
         }
-        start.elapsed()
+        took
     });
     writeln!(
         out,

@@ -15,11 +15,17 @@ const NOTE: &str = "value_truncated";
 pub(super) fn cut(event: &mut Event<'_>, bytes_max: usize) {
     let mut is_cut = false;
     for (name, value) in event.fields_mut() {
-        let bytes_max = if is_id(name) { ID_BYTES_MAX } else { bytes_max };
-        let text = match value {
-            Value::Str(text) | Value::Num(text) if text.len() > bytes_max => text,
-            _ => continue,
+        let (Value::Str(text) | Value::Num(text)) = value else {
+            continue;
         };
+        // Hardly one is as long as the shorter bound.
+        if text.len() <= bytes_max.min(ID_BYTES_MAX) {
+            continue;
+        }
+        let bytes_max = if is_id(name) { ID_BYTES_MAX } else { bytes_max };
+        if text.len() <= bytes_max {
+            continue;
+        }
         let kept = end(text, bytes_max);
         *value = Value::Str(match std::mem::take(text) {
             Cow::Borrowed(text) => text.get(..kept).unwrap_or_default().into(),

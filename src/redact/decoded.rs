@@ -159,7 +159,7 @@ fn in_form(plain: &[u8], keys: &Keys) -> Option<(Range<usize>, Kind)> {
         let place = start + equals + 1..start + part.len();
         start += part.len() + 1;
         let is_param = names::is_param(name) && check::is_random(value);
-        let kind = secret(keys.class(b"", name), value).or(is_param.then_some(Kind::Token));
+        let kind = secret(keys.class(name), value).or(is_param.then_some(Kind::Token));
         if let Some(kind) = kind {
             return Some((place, kind));
         }
@@ -187,7 +187,7 @@ fn in_json(plain: &[u8], keys: &Keys) -> Option<(Range<usize>, Kind)> {
             })
             .unwrap_or(value.len());
         let value = value.get(..length)?;
-        if let Some(kind) = secret(keys.class(b"", before.get(begin..)?), value) {
+        if let Some(kind) = secret(keys.class(before.get(begin..)?), value) {
             return Some((start..start + length, kind));
         }
     }

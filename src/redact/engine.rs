@@ -17,6 +17,7 @@ use super::decoded;
 use super::effort::Effort;
 use super::gate::Gate;
 use super::keys::Keys;
+use super::makeup::Makeup;
 use super::numbers;
 use super::rules::{self, Find, Rule};
 use super::spans::{Rank, Span, Spans};
@@ -124,22 +125,39 @@ impl Engine {
     /// Every secret in a text, in order; `None` where there are too many to replace one by one, or the search went on
     /// for too long.
     pub(super) fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
+        self.find_in(text, Makeup::of(text), place)
+    }
+
+    /// The same of a text whose makeup is known.
+    pub(super) fn find_in(&self, text: &[u8], makeup: Makeup, place: Place) -> Option<Vec<Span>> {
         let effort = Effort::begin(text, self.time_max);
         let mut spans = Spans::timed(self.spans_max, effort);
-        self.search(text, place, 0, &mut spans);
+        self.search_in(text, makeup, place, 0, &mut spans);
         (!spans.overflowed()).then(|| spans.settle(text))
     }
 
     fn search(&self, text: &[u8], place: Place, layer: usize, spans: &mut Spans) {
+        self.search_in(text, Makeup::of(text), place, layer, spans);
+    }
+
+    fn search_in(
+        &self,
+        text: &[u8],
+        makeup: Makeup,
+        place: Place,
+        layer: usize,
+        spans: &mut Spans,
+    ) {
         self.keywords(text, place, spans);
-        numbers::find(text, spans);
+        if makeup.has_number {
+            numbers::find(text, spans);
+        }
         if layer < decoded::LAYERS && text.len() >= ENCODED_MIN {
-            // Asked once for both: hardly a value holds either.
-            if memchr::memchr2(b'%', b'\\', text).is_some() {
+            if makeup.has_escape {
                 self.percent(text, place, layer, spans);
                 self.unicode(text, place, layer, spans);
             }
-            if text.len() >= decoded::RUN_MIN {
+            if makeup.has_base64 {
                 self.base64(text, layer, spans);
             }
         }

@@ -3,17 +3,24 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use wide::u8x16;
+
 /// A string of a JSON document.
 pub(super) struct Written<'t> {
-    /// Between its quotes.
-    pub(super) place: Range<usize>,
-    /// What stands there.
+    /// Where it begins, behind its quote.
+    pub(super) start: usize,
+    /// What stands between its quotes.
     pub(super) text: &'t [u8],
     /// Whether it has no escapes.
     pub(super) is_plain: bool,
 }
 
 impl<'t> Written<'t> {
+    /// Between its quotes.
+    pub(super) fn place(&self) -> Range<usize> {
+        self.start..self.start + self.text.len()
+    }
+
     /// What it says.
     pub(super) fn plain(&self) -> Cow<'t, [u8]> {
         match self.is_plain {
@@ -21,6 +28,26 @@ impl<'t> Written<'t> {
             false => unescape(self.text),
         }
     }
+}
+
+/// Sixteens of bytes that are looked at before a search is begun.
+const NEAR: usize = 4;
+
+/// Where the next quote or backslash stands. Most strings are so short that to call a search costs more than it saves.
+pub(super) fn sign(text: &[u8]) -> Option<usize> {
+    let (near, _) = text.as_chunks();
+    let near = near.get(..NEAR).unwrap_or(near);
+    for (at, bytes) in near.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let signs = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
+        let signs = signs.to_bitmask();
+        if signs != 0 {
+            return Some(16 * at + signs.trailing_zeros() as usize);
+        }
+    }
+    let at = 16 * near.len();
+    let rest = text.get(at..)?;
+    Some(at + memchr::memchr2(b'"', b'\\', rest)?)
 }
 
 /// A string's text with its escapes undone.
@@ -105,6 +132,17 @@ pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_sign_is_found_wherever_it_stands() {
+        for length in 0..100 {
+            let text = "x".repeat(length);
+            assert_eq!(sign(text.as_bytes()), None);
+            for rest in ["\"", "\\", "\"\\y", "\\\"some more of the text behind it"] {
+                assert_eq!(sign((text.clone() + rest).as_bytes()), Some(length));
+            }
+        }
+    }
 
     #[test]
     fn escapes_are_undone_and_done() {

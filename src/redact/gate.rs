@@ -1,23 +1,34 @@
 //! Where keywords may begin: asked of every value, before the automaton is.
 
-/// Which bytes may begin a keyword: one bit for each hash of three bytes without case, and one for each of four, asked
-/// second. 8 KiB each, so they stay in the fastest caches, which the automaton (a megabyte) does not; few places of
-/// a clean text pass.
+/// Which bytes may begin a keyword. Three tables, each asked of what passed the one before: a byte for each hash of
+/// three bytes without case, small enough for the fastest cache, which the automaton (a megabyte) is not; a bit for
+/// each longer hash of three; and one for each of four. Few places of a clean text pass.
 pub(super) struct Gate {
+    coarse: Box<[u8; COARSE]>,
     three: Box<Bits>,
     four: Box<Bits>,
 }
 
+/// Bytes of the coarsest table.
+const COARSE: usize = 1 << 14;
+
 type Bits = [u64; 1024];
+
+/// Places asked at once: those of eight bytes that have two behind them.
+const GROUP: usize = 6;
 
 impl Gate {
     pub(super) fn new(keywords: &[&str]) -> Self {
         let mut gate = Self {
+            coarse: Box::new([0; COARSE]),
             three: Box::new([0; 1024]),
             four: Box::new([0; 1024]),
         };
         for keyword in keywords {
             let head = Self::head(keyword.as_bytes());
+            if let Some(row) = gate.coarse.get_mut(Self::row(head)) {
+                *row = u8::MAX;
+            }
             Self::set(&mut gate.three, Self::three(head));
             // Anything may follow a keyword of three bytes.
             let last = if keyword.len() == 3 { 0..=255 } else { 0..=0 };
@@ -35,6 +46,9 @@ impl Gate {
 
     /// The first four bytes; behind the end stands a space.
     fn head(text: &[u8]) -> u32 {
+        if let Some(head) = text.first_chunk() {
+            return Self::fold(*head);
+        }
         let mut head = [0; 4];
         for (to, byte) in head.iter_mut().zip(text) {
             *to = *byte;
@@ -49,6 +63,10 @@ impl Gate {
 
     fn four(head: u32) -> u32 {
         head.wrapping_mul(0x9e37_79b1)
+    }
+
+    fn row(head: u32) -> usize {
+        usize::try_from(Self::three(head) >> 18).unwrap_or(0)
     }
 
     fn set(bits: &mut Bits, hash: u32) {
@@ -70,17 +88,48 @@ impl Gate {
 
     /// Calls for each place of a text where a keyword may begin, in order.
     pub(super) fn starts(&self, text: &[u8], mut each: impl FnMut(usize)) {
-        for (at, bytes) in text.array_windows().enumerate() {
-            if self.opens(Self::fold(*bytes)) {
-                each(at);
+        let mut at = 0;
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            let mut found = self.found(*bytes);
+            while found != 0 {
+                let start = at + found.trailing_zeros() as usize;
+                found &= found - 1;
+                if self.opens(text, start) {
+                    each(start);
+                }
+            }
+            at += GROUP;
+        }
+        // What is left has fewer bytes: the last eight of the text, or all of a short one and spaces.
+        let from = text.len().saturating_sub(8);
+        let last = text.last_chunk().copied().unwrap_or_else(|| {
+            let mut bytes = [b' '; 8];
+            let both = bytes.iter_mut().zip(text);
+            both.for_each(|(to, byte)| *to = *byte);
+            bytes
+        });
+        let mut found = self.found(last) >> (at - from);
+        while found != 0 {
+            let start = at + found.trailing_zeros() as usize;
+            found &= found - 1;
+            if start + 3 <= text.len() && self.opens(text, start) {
+                each(start);
             }
         }
-        // A keyword of three bytes may stand at the end.
-        if let Some(at) = text.len().checked_sub(3)
-            && self.opens(Self::head(text.get(at..).unwrap_or_default()))
-        {
-            each(at);
+    }
+
+    /// Where among the first six of eight bytes a keyword may begin, a bit for each. All are asked, which takes less
+    /// than to branch on each.
+    fn found(&self, bytes: [u8; 8]) -> u8 {
+        let bytes = u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020;
+        let mut found = 0;
+        for place in 0..GROUP {
+            #[expect(clippy::cast_possible_truncation, reason = "the first three tell")]
+            let head = (bytes >> (8 * place)) as u32;
+            let bits = self.coarse.get(Self::row(head));
+            found |= bits.copied().unwrap_or_default() & (1 << place);
         }
+        found
     }
 
     /// Whether no keyword begins anywhere in a text.
@@ -90,7 +139,8 @@ impl Gate {
         is_shut
     }
 
-    fn opens(&self, head: u32) -> bool {
+    fn opens(&self, text: &[u8], at: usize) -> bool {
+        let head = Self::head(text.get(at..).unwrap_or_default());
         Self::holds(&self.three, Self::three(head)) && Self::holds(&self.four, Self::four(head))
     }
 }

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::names;
+use super::normal::Normal;
 use super::pairs::{NameSort, ValueSort};
 
 /// What sort of secret a name announces; the rule name in the tag.
@@ -74,10 +75,51 @@ pub(super) enum Class {
     PairValue(ValueSort),
 }
 
+/// What a name says of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) class: Class,
+    /// Whether the value may be a query string.
+    pub(super) holds_query: bool,
+}
+
+impl Named {
+    /// Of a name that says nothing.
+    pub(super) const NOTHING: Self = Self {
+        class: Class::Pass,
+        holds_query: false,
+    };
+
+    fn new(name: &[u8], class: Class) -> Self {
+        Self {
+            class,
+            holds_query: names::holds_query(name),
+        }
+    }
+
+    fn code(self) -> u8 {
+        self.class.code() | u8::from(self.holds_query) << 7
+    }
+
+    #[inline]
+    fn from_code(code: u8) -> Option<Self> {
+        // Most names say nothing.
+        if code == Class::PASS {
+            return Some(Self::NOTHING);
+        }
+        Some(Self {
+            class: Class::from_code(code & 0x7f)?,
+            holds_query: code >= 0x80,
+        })
+    }
+}
+
 impl Class {
+    const PASS: u8 = 1;
+
     fn code(self) -> u8 {
         let (base, kind) = match self {
-            Self::Pass => return 1,
+            Self::Pass => return Self::PASS,
             Self::Scheme => return 2,
             Self::Cookie => return 3,
             Self::PairName(NameSort::Name) => return 4,
@@ -97,7 +139,7 @@ impl Class {
         let kind = || Kind::ALL.get(usize::from(code % 16)).copied();
         Some(match code / 16 {
             0 => match code {
-                1 => Self::Pass,
+                Self::PASS => Self::Pass,
                 2 => Self::Scheme,
                 3 => Self::Cookie,
                 4 => Self::PairName(NameSort::Name),
@@ -133,8 +175,13 @@ impl Keys {
         }
     }
 
-    /// The class of one name, standing in an object that itself stands under `parent`.
-    pub(super) fn class(&self, parent: &[u8], name: &[u8]) -> Class {
+    /// The class of one name, standing in no object.
+    pub(super) fn class(&self, name: &[u8]) -> Class {
+        self.named(b"", name).class
+    }
+
+    /// What one name says, standing in an object that itself stands under `parent`.
+    pub(super) fn named(&self, parent: &[u8], name: &[u8]) -> Named {
         let mut hasher = self.seed.build_hasher();
         hasher.write_usize(parent.len());
         if !parent.is_empty() {
@@ -142,42 +189,45 @@ impl Keys {
         }
         hasher.write(name);
         let hash = hasher.finish();
-        self.remember(hash, || Some(classify(parent, name)))
-            .unwrap_or(Class::Pass)
+        self.remember(hash, || Some(Named::new(name, classify(parent, name))))
+            .unwrap_or(Named::NOTHING)
     }
 
     /// The class that the name half of a pair announces; the last of dotted names counts too
     /// (`http.request.header.cookie`).
     pub(super) fn announced(&self, name: &[u8]) -> Class {
-        match self.class(b"", name) {
+        match self.class(name) {
             Class::Pass => {
                 let last = memchr::memrchr(b'.', name).map_or(0, |dot| dot + 1);
-                self.class(b"", name.get(last..).unwrap_or_default())
+                self.class(name.get(last..).unwrap_or_default())
             }
             class => class,
         }
     }
 
-    /// The class of a dotted path: that of its last name, unless a name before it denies all below.
+    /// What a dotted path says: its last name, unless a name before it denies all below.
     /// `None` where `clean` refuses the name itself; such a name is asked again each time.
-    pub(super) fn path(&self, path: &[u8], clean: impl FnOnce(&[u8]) -> bool) -> Option<Class> {
-        let hash = self.seed.hash_one(path);
-        self.remember(hash, || clean(path).then(|| classify_path(path)))
+    pub(super) fn path(&self, path: &[u8], clean: impl FnOnce(&[u8]) -> bool) -> Option<Named> {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(path);
+        self.remember(hasher.finish(), || {
+            clean(path).then(|| Named::new(path, classify_path(path)))
+        })
     }
 
-    fn remember(&self, hash: u64, answer: impl FnOnce() -> Option<Class>) -> Option<Class> {
+    fn remember(&self, hash: u64, answer: impl FnOnce() -> Option<Named>) -> Option<Named> {
         let slot = usize::try_from(hash).map_or(0, |hash| hash % SLOTS);
         let word = self.slots.get(slot)?;
         let known = word.load(Ordering::Relaxed);
         let mark = hash & !0xff;
         if known & !0xff == mark
-            && let Some(class) = Class::from_code(u8::try_from(known & 0xff).unwrap_or(0))
+            && let Some(named) = Named::from_code(u8::try_from(known & 0xff).unwrap_or(0))
         {
-            return Some(class);
+            return Some(named);
         }
-        let class = answer()?;
-        word.store(mark | u64::from(class.code()), Ordering::Relaxed);
-        Some(class)
+        let named = answer()?;
+        word.store(mark | u64::from(named.code()), Ordering::Relaxed);
+        Some(named)
     }
 }
 
@@ -248,78 +298,6 @@ fn classify(parent: &[u8], name: &[u8]) -> Class {
     match names::exact(joined.text()) {
         Some(class @ (Class::Secret(_) | Class::Random(_))) => class,
         _ => class,
-    }
-}
-
-/// A name in lower case without `_ - . space` and without characters of no width; at most its last
-/// 64 bytes.
-struct Normal {
-    bytes: [u8; 64],
-    len: usize,
-}
-
-impl Default for Normal {
-    fn default() -> Self {
-        Self {
-            bytes: [0; 64],
-            len: 0,
-        }
-    }
-}
-
-impl Normal {
-    fn push(&mut self, name: &[u8]) {
-        let start = name.len().saturating_sub(96);
-        let mut rest = name.get(start..).unwrap_or_default();
-        while let Some((byte, tail)) = rest.split_first() {
-            rest = tail;
-            match byte {
-                b'_' | b'-' | b'.' | b' ' | b'[' | b']' | b'$' | b':' | b'/' => {}
-                // U+200B to U+200F, U+2060, U+FEFF, U+00AD: no width, used to hide a name.
-                0xE2 if matches!(tail, [0x80, 0x8B..=0x8F, ..] | [0x81, 0xA0, ..]) => {
-                    rest = tail.get(2..).unwrap_or_default();
-                }
-                0xEF if tail.starts_with(&[0xBB, 0xBF]) => {
-                    rest = tail.get(2..).unwrap_or_default();
-                }
-                0xC2 if tail.first() == Some(&0xAD) => {
-                    rest = tail.get(1..).unwrap_or_default();
-                }
-                0xEF => {
-                    let (byte, width) = full_width(tail).unwrap_or((0xEF, 0));
-                    rest = tail.get(width..).unwrap_or_default();
-                    if !b"_-. []$:/".contains(&byte) {
-                        self.add(byte.to_ascii_lowercase());
-                    }
-                }
-                byte => self.add(byte.to_ascii_lowercase()),
-            }
-        }
-    }
-
-    fn add(&mut self, byte: u8) {
-        if self.len == self.bytes.len() {
-            self.bytes.copy_within(1.., 0);
-            self.len -= 1;
-        }
-        if let Some(slot) = self.bytes.get_mut(self.len) {
-            *slot = byte;
-            self.len += 1;
-        }
-    }
-
-    fn text(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-/// The ASCII character of a full-width one (U+FF01 to U+FF5E) behind its first byte, and how many bytes
-/// write the rest of it.
-fn full_width(tail: &[u8]) -> Option<(u8, usize)> {
-    match tail {
-        [0xBC, byte @ 0x81..=0xBF, ..] => Some((byte - 0x81 + b'!', 2)),
-        [0xBD, byte @ 0x80..=0x9E, ..] => Some((byte - 0x80 + b'`', 2)),
-        _ => None,
     }
 }
 
@@ -395,9 +373,9 @@ mod tests {
             "credentials",
         ] {
             assert!(
-                is_secret(Keys::new().class(b"", name.as_bytes())),
+                is_secret(Keys::new().class(name.as_bytes())),
                 "{name}: {:?}",
-                Keys::new().class(b"", name.as_bytes())
+                Keys::new().class(name.as_bytes())
             );
         }
     }
@@ -457,9 +435,9 @@ mod tests {
             "trace_id",
         ] {
             assert!(
-                !is_secret(Keys::new().class(b"", name.as_bytes())),
+                !is_secret(Keys::new().class(name.as_bytes())),
                 "{name}: {:?}",
-                Keys::new().class(b"", name.as_bytes())
+                Keys::new().class(name.as_bytes())
             );
         }
     }
@@ -467,7 +445,7 @@ mod tests {
     #[test]
     fn a_sensitive_ancestor_denies_what_is_below() {
         let keys = Keys::new();
-        let path = |path: &str| keys.path(path.as_bytes(), |_| true).unwrap();
+        let path = |path: &str| keys.path(path.as_bytes(), |_| true).unwrap().class;
         assert_eq!(path("user.password.plain"), Class::Secret(Kind::Password));
         assert_eq!(path("req.cookies.theme"), Class::Secret(Kind::Session));
         assert_eq!(path("aws.credentials.0.id"), Class::Secret(Kind::Secret));
@@ -491,7 +469,7 @@ mod tests {
     fn a_refused_name_is_not_remembered() {
         let keys = Keys::new();
         assert_eq!(keys.path(b"x", |_| false), None);
-        assert_eq!(keys.path(b"x", |_| true), Some(Class::Pass));
-        assert_eq!(keys.path(b"x", |_| false), Some(Class::Pass));
+        assert_eq!(keys.path(b"x", |_| true), Some(Named::NOTHING));
+        assert_eq!(keys.path(b"x", |_| false), Some(Named::NOTHING));
     }
 }

@@ -3,6 +3,8 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use super::json::Order;
+
 /// Short values remembered; a new one takes the place of another.
 const SHORT: usize = 1024;
 /// Long values remembered.
@@ -21,6 +23,8 @@ pub struct Known {
     long: Vec<Vec<u8>>,
     /// Marks of values that came once: ids, which never come again, take nobody's place.
     seen: Vec<u32>,
+    /// Names of documents.
+    pub(super) order: Order,
     seed: foldhash::fast::RandomState,
 }
 
@@ -45,6 +49,7 @@ impl Default for Known {
             short: vec![empty; SHORT],
             long: vec![Vec::new(); LONG],
             seen: vec![0; MARKS],
+            order: Order::default(),
             seed: foldhash::fast::RandomState::default(),
         }
     }

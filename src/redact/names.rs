@@ -117,23 +117,21 @@ pub(super) fn is_searched(name: &[u8]) -> bool {
             && name.iter().filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
 }
 
-/// Where a text stands that has this name, or this path of names with dots: at the beginning of a query string where
-/// it looks like one, too (`code=…&state=…`; `code=ENOENT errno=2` is a message).
-pub(super) fn place(path: &[u8], text: &[u8]) -> Place {
-    // Asked for each value: few names end like one.
-    let Some(b'y' | b'Y' | b'g' | b'G' | b's' | b'S' | b'h' | b'H' | b't' | b'T' | b'm' | b'M') =
-        path.last()
-    else {
-        return Place::Text;
-    };
-    let is_last = |known: &&[u8]| {
+/// Whether the value of a name, or of a path of names with dots, may be a query string.
+pub(super) fn holds_query(path: &[u8]) -> bool {
+    QUERIES.iter().any(|known| {
         let at = path.len().checked_sub(known.len());
         let Some((before, last)) = at.and_then(|at| path.split_at_checked(at)) else {
             return false;
         };
         last.eq_ignore_ascii_case(known) && matches!(before.last(), None | Some(b'.'))
-    };
-    if QUERIES.iter().any(is_last) && is_query(text) {
+    })
+}
+
+/// Where a text stands: at the beginning of a query string where its name is that of one and it looks like one, too
+/// (`code=…&state=…`; `code=ENOENT errno=2` is a message).
+pub(super) fn place(holds_query: bool, text: &[u8]) -> Place {
+    if holds_query && is_query(text) {
         Place::Query
     } else {
         Place::Text

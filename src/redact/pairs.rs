@@ -115,7 +115,7 @@ fn may_be_secret(text: &[u8], keys: &Keys) -> bool {
     text.len() >= 4
         && !text.iter().any(u8::is_ascii_whitespace)
         && !SETTINGS.iter().any(|word| text.eq_ignore_ascii_case(word))
-        && (check::digit(text) || !keys::is_sensitive(keys.class(b"", text)))
+        && (check::digit(text) || !keys::is_sensitive(keys.class(text)))
 }
 
 const STRICTEST: u8 = 4;

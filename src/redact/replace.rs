@@ -13,6 +13,7 @@ use super::encoding;
 use super::engine::Place;
 use super::json;
 use super::keys::{Class, Kind};
+use super::makeup::Makeup;
 use super::names;
 use super::pem;
 use super::rules;
@@ -257,8 +258,10 @@ impl Redactor {
     /// Every secret of a text outside of our own tags. The rules do not see these: their words are
     /// keywords too, and what stands before a tag has been answered by it.
     fn find(&self, text: &[u8], place: Place) -> Option<Vec<Span>> {
-        let Some((masked, tags)) = self.masked(text) else {
-            return self.engine.find(text, place);
+        let makeup = Makeup::of(text);
+        let masked = makeup.has_bracket.then(|| self.masked(text)).flatten();
+        let Some((masked, tags)) = masked else {
+            return self.engine.find_in(text, makeup, place);
         };
         let found = self.engine.find(&masked, place)?;
         Some(spans::outside(found, &tags, text))

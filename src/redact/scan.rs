@@ -3,7 +3,7 @@
 
 use super::check;
 use super::engine::Place;
-use super::keys::{Class, Kind};
+use super::keys::{Class, Kind, Named};
 use super::names;
 use super::pairs::{Announced, Told, ValueSort};
 use super::passes::Pass;
@@ -83,8 +83,8 @@ fn field(
     let (class, place, clean_name) = match name {
         FieldName::Known(known) => (known_class(*known, value), known_place(*known), None),
         FieldName::Ext(path) => {
-            let (class, clean_name) = ext_class(redactor, path, tally);
-            let class = match class {
+            let (named, clean_name) = ext_named(redactor, path, tally);
+            let class = match named.class {
                 Class::PairValue(sort) => match paired(redactor, event, at, path, sort) {
                     Some(told) => {
                         is_weak = told.is_weak;
@@ -98,7 +98,7 @@ fn field(
             let text = text_of(value).unwrap_or_default();
             (
                 class,
-                names::place(path.as_bytes(), text.as_bytes()),
+                names::place(named.holds_query, text.as_bytes()),
                 clean_name,
             )
         }
@@ -125,19 +125,27 @@ fn field(
         Value::Num(digits) if !is_measure(name) => redactor.number(class, digits.as_bytes(), tally),
         Value::Num(_) | Value::Bool(_) | Value::Null => None,
     };
-    let is_changed = clean.is_some() || clean_name.is_some();
     if is_weak {
         tally.unlearn_words(learned);
     }
-    if let Some((name, value)) = event.fields_mut().get_mut(at) {
-        if let Some(clean) = clean {
-            *value = Value::Str(lossless(clean).into());
-        }
-        if let (FieldName::Ext(name), Some(clean)) = (name, clean_name) {
-            *name = lossless(clean).into();
-        }
+    let is_changed = clean.is_some() || clean_name.is_some();
+    if is_changed {
+        take_over(event, at, clean, clean_name);
     }
     is_changed
+}
+
+#[cold]
+fn take_over(event: &mut Event<'_>, at: usize, value: Option<Vec<u8>>, name: Option<Vec<u8>>) {
+    let Some(field) = event.fields_mut().get_mut(at) else {
+        return;
+    };
+    if let Some(clean) = value {
+        field.1 = Value::Str(lossless(clean).into());
+    }
+    if let (FieldName::Ext(path), Some(clean)) = (&mut field.0, name) {
+        *path = lossless(clean).into();
+    }
 }
 
 /// A session id is a secret that must still tie events together: always its tag.
@@ -168,18 +176,18 @@ fn is_measure(name: &FieldName<'_>) -> bool {
     )
 }
 
-/// The class of a dotted name, and the name itself without secrets where it held one.
-fn ext_class(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Class, Option<Vec<u8>>) {
+/// What a dotted name says, and the name itself without secrets where it held one.
+fn ext_named(redactor: &Redactor, path: &str, tally: &mut Tally) -> (Named, Option<Vec<u8>>) {
     let mut clean_name = None;
     let keys = redactor.engine.keys();
-    let class = keys.path(path.as_bytes(), |path| {
+    let named = keys.path(path.as_bytes(), |path| {
         if names::is_searched(path) {
             clean_name = redactor.clean(path, Place::Text, usize::MAX, tally);
             tally.finds.of_name();
         }
         clean_name.is_none()
     });
-    (class.unwrap_or(Class::Pass), clean_name)
+    (named.unwrap_or(Named::NOTHING), clean_name)
 }
 
 /// What the name half of a pair object says of its value half (`headers.0.name`,
@@ -211,7 +219,7 @@ fn paired(
         let Some(half) = half.filter(|half| !half.contains('.')) else {
             continue;
         };
-        if let Class::PairName(sort) = keys.class(b"", half.as_bytes()) {
+        if let Class::PairName(sort) = keys.class(half.as_bytes()) {
             said.note(sort, text.as_bytes(), keys);
         }
     }

@@ -150,7 +150,7 @@ pub(super) fn told(keys: &Keys, name: &[u8], value: &[u8], list: List<'_>) -> Op
     let is_told = is_flag
         || is_header_list(list.path)
         || (is_value(class, value) || list.is_pair && is_unlike_a_name(value))
-            && keys.class(b"", value) == Class::Pass;
+            && keys.class(value) == Class::Pass;
     is_told.then_some(class)
 }
 

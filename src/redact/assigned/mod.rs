@@ -40,12 +40,12 @@ pub(super) fn find(probe: &Probe<'_>, spans: &mut Spans) {
     let Some(mut written) = text.get(name.clone()) else {
         return;
     };
-    let mut class = probe.keys.class(b"", written);
+    let mut class = probe.keys.class(written);
     if class == Class::Pass
         && let Some(short) = before_dash(text, at, &name)
     {
         (name, written) = (short.clone(), text.get(short).unwrap_or_default());
-        class = probe.keys.class(b"", written);
+        class = probe.keys.class(written);
     }
     if written.len() <= 3 && !is_apart(text, name.start) && !element::is_open(text, &name) {
         return;

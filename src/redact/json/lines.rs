@@ -102,7 +102,7 @@ impl<'t> Writer<'_, 't> {
             });
         }
         if !out.is_empty() {
-            self.replace(string.place.clone(), &out);
+            self.replace(string.place(), &out);
         }
     }
 }

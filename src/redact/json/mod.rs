@@ -2,23 +2,24 @@
 //! is copied as it was written, with its room, its numbers, the order and the doubles of its keys.
 
 mod lines;
+mod nested;
+mod order;
 mod pairs;
 
 pub(super) use lines::{OpenLines, key_lines};
+use order::Id;
+pub(super) use order::Order;
 
 use std::ops::Range;
 
 use super::engine::Place;
-use super::escapes::{Written, escape};
-use super::keys::{self, Class, Kind};
+use super::escapes::{self, Written, escape};
+use super::keys::{Class, Kind, Named};
 use super::names;
 use super::own::Own;
 use super::pairs::Announced;
 use super::replace::Tally;
 use super::{Known, Redactor};
-
-/// Deepest nesting of objects and arrays that is read.
-const LEVELS_MAX: usize = 128;
 
 /// The text is not one JSON object or array from end to end.
 #[derive(Debug)]
@@ -84,23 +85,32 @@ pub(super) struct Writer<'r, 't> {
     pub(super) known: Option<&'r mut Known>,
     /// Names from the top to here, with dots; kept only for these.
     pub(super) path: String,
+    /// The name read last.
+    last: Id,
     /// Up to where the text has been taken over.
     copied: usize,
     out: Option<Vec<u8>>,
     pub(super) tally: &'r mut Tally,
 }
 
+/// The name that values stand under.
+#[derive(Clone, Copy)]
+struct Under<'n> {
+    text: &'n [u8],
+    /// Its place among those remembered.
+    id: Id,
+    named: Named,
+}
+
 /// What is known of the object or array being read.
 #[derive(Clone, Copy)]
 struct Level<'n> {
-    /// The name it stands under.
-    name: &'n [u8],
+    /// What it stands under.
+    under: Under<'n>,
     /// Set where all below is secret.
     denied: Option<Kind>,
     /// What the name halves of a pair said, for its value half.
     pair: Announced,
-    /// Class given to the elements of an array.
-    elements: Class,
 }
 
 impl<'r, 't> Writer<'r, 't> {
@@ -120,6 +130,7 @@ impl<'r, 't> Writer<'r, 't> {
             own: None,
             known: None,
             path: String::new(),
+            last: Id::TOP,
             copied: 0,
             out: None,
             tally,
@@ -127,14 +138,21 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     pub(super) fn document(&mut self) -> Result<(), NotJson> {
+        if let Some(known) = &mut self.known {
+            known.order.begin();
+        }
+        let under = Under {
+            text: b"",
+            id: Id::TOP,
+            named: Named::NOTHING,
+        };
         let top = Level {
-            name: b"",
+            under,
             denied: None,
             pair: Announced::default(),
-            elements: Class::Pass,
         };
         self.room();
-        self.any(&top, Class::Pass, 0)?;
+        self.any(&under, &top, Class::Pass, 0)?;
         self.room();
         if self.at == self.text.len() {
             Ok(())
@@ -173,17 +191,23 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     /// Any value that stands under a name of this class.
-    fn any(&mut self, level: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
+    fn any(
+        &mut self,
+        under: &Under<'_>,
+        level: &Level<'_>,
+        class: Class,
+        levels: usize,
+    ) -> Result<(), NotJson> {
         match self.peek().ok_or(NotJson)? {
             b'"' => {
                 let string = self.string()?;
                 match self.lines {
-                    Some(_) => self.line_of_key(&string, level.name),
-                    None => self.text_value(string, class, level.name),
+                    Some(_) => self.line_of_key(&string, under.text),
+                    None => self.text_value(&string, class, under.named.holds_query),
                 }
             }
-            b'{' => self.object(level, class, levels + 1)?,
-            b'[' => self.array(level, class, levels + 1)?,
+            b'{' => self.object(under, level, class, levels + 1)?,
+            b'[' => self.array(under, level, class, levels + 1)?,
             b'-' | b'0'..=b'9' => self.number(class),
             b't' => self.word(b"true")?,
             b'f' => self.word(b"false")?,
@@ -235,14 +259,12 @@ impl<'r, 't> Writer<'r, 't> {
         let mut is_plain = true;
         loop {
             let rest = self.text.get(self.at..).ok_or(NotJson)?;
-            let next = memchr::memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
-            self.at += next;
+            self.at += escapes::sign(rest).ok_or(NotJson)?;
             if self.peek() == Some(b'"') {
-                let place = start..self.at;
+                let text = self.text.get(start..self.at).ok_or(NotJson)?;
                 self.at += 1;
-                let text = self.text.get(place.clone()).ok_or(NotJson)?;
                 return Ok(Written {
-                    place,
+                    start,
                     text,
                     is_plain,
                 });
@@ -252,18 +274,21 @@ impl<'r, 't> Writer<'r, 't> {
         }
     }
 
-    fn text_value(&mut self, string: Written<'t>, class: Class, name: &[u8]) {
+    fn text_value(&mut self, string: &Written<'t>, class: Class, holds_query: bool) {
         if self.is_allowed() {
             return;
         }
-        let clean = self.redacted(&string.plain(), class, name);
+        let clean = match string.is_plain {
+            true => self.redacted(string.text, class, holds_query),
+            false => self.redacted(&string.plain(), class, holds_query),
+        };
         if let Some(clean) = self.by_own_in_string(string.text, clean) {
-            self.replace(string.place, &clean);
+            self.replace(string.place(), &clean);
         }
     }
 
     /// What a string says, redacted and written again; `None` where nothing changes.
-    fn redacted(&mut self, text: &[u8], class: Class, name: &[u8]) -> Option<Vec<u8>> {
+    fn redacted(&mut self, text: &[u8], class: Class, holds_query: bool) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
             let depth = self.depth + 1;
             let clean = self.redactor.unlearned(text, secrets, depth, self.tally)?;
@@ -272,9 +297,9 @@ impl<'r, 't> Writer<'r, 't> {
             return Some(out);
         }
         let clean = match class {
-            Class::Pass => self.searched(text, name)?,
+            Class::Pass => self.searched(text, holds_query)?,
             class => {
-                let (depth, place) = (self.depth, names::place(name, text));
+                let (depth, place) = (self.depth, names::place(holds_query, text));
                 self.redactor.value(class, text, place, depth, self.tally)?
             }
         };
@@ -284,11 +309,11 @@ impl<'r, 't> Writer<'r, 't> {
     }
 
     /// What is left of a text whose name says nothing; `None` where nothing changes.
-    fn searched(&mut self, text: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    fn searched(&mut self, text: &[u8], holds_query: bool) -> Option<Vec<u8>> {
         if self.redactor.engine.is_dull(text) {
             return None;
         }
-        let place = names::place(name, text);
+        let place = names::place(holds_query, text);
         let slot = match self.known.as_ref().filter(|_| place == Place::Text) {
             Some(known) => Some(known.look(text)?),
             None => None,
@@ -310,125 +335,5 @@ impl<'r, 't> Writer<'r, 't> {
         out.extend_from_slice(self.text.get(self.copied..place.start).unwrap_or_default());
         out.extend_from_slice(with);
         self.copied = place.end;
-    }
-
-    fn array(&mut self, outer: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
-        if levels > LEVELS_MAX {
-            return Err(NotJson);
-        }
-        self.at += 1;
-        let level = Level {
-            name: outer.name,
-            denied: outer.denied.or(keys::below(class)),
-            pair: Announced::default(),
-            elements: class,
-        };
-        self.room();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
-        // `["Authorization", "Bearer …"]`: a name is followed by its value.
-        let mut before: Option<Range<usize>> = None;
-        let mut count = 0usize;
-        loop {
-            count += 1;
-            self.room();
-            let element = self.element_ahead();
-            let class = match before.take() {
-                Some(name) if level.elements == Class::Pass => {
-                    self.told(level.name, name, &element, count == 2)
-                }
-                _ => level.elements,
-            };
-            // What a name told is a value: it is no name itself.
-            let is_name = class == Class::Pass && self.peek() == Some(b'"');
-            self.any(&level, class, levels)?;
-            before = is_name.then_some(element);
-            self.room();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(NotJson),
-            }
-        }
-    }
-
-    fn object(&mut self, outer: &Level<'_>, class: Class, levels: usize) -> Result<(), NotJson> {
-        if levels > LEVELS_MAX {
-            return Err(NotJson);
-        }
-        self.at += 1;
-        let mut level = Level {
-            denied: outer.denied.or(keys::below(class)),
-            // `{"value":{"stringValue":"…"}}`: the pair goes on inside.
-            pair: match class {
-                Class::PairValue(_) => outer.pair,
-                _ => Announced::default(),
-            },
-            ..*outer
-        };
-        self.room();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.room();
-            self.member(&mut level, levels)?;
-            self.room();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(NotJson),
-            }
-        }
-    }
-
-    fn member(&mut self, level: &mut Level<'_>, levels: usize) -> Result<(), NotJson> {
-        let name = self.string()?;
-        let plain = name.plain();
-        let outer = self.enter(&plain);
-        let is_searched =
-            self.lines.is_none() && (self.echo.is_some() || names::is_searched(&plain));
-        let clean = is_searched.then(|| self.redacted(&plain, Class::Pass, b""));
-        if let Some(clean) = self.by_own_in_name(name.text, clean.flatten()) {
-            self.replace(name.place, &clean);
-        }
-        self.room();
-        self.eat(b':')?;
-        self.room();
-        let class = match (
-            level.denied,
-            self.redactor.engine.keys().class(level.name, &plain),
-        ) {
-            (Some(_), _) if keys::is_about(&plain) => Class::Pass,
-            (Some(kind), _) => Class::Secret(kind),
-            (None, class) => class,
-        };
-        let mut inner = Level {
-            name: &plain,
-            ..*level
-        };
-        match class {
-            Class::PairName(sort) if matches!(self.peek(), Some(b'"' | b'[')) => {
-                let start = self.at;
-                self.any(&inner, Class::Pass, levels)?;
-                self.note(&mut level.pair, sort, start..self.at);
-            }
-            Class::PairValue(sort) => {
-                self.names_behind(&mut inner.pair);
-                self.pair_value(&inner, sort, levels)?;
-            }
-            class => self.any(&inner, class, levels)?,
-        }
-        self.path.truncate(outer);
-        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::super::keys::Class;
 use super::super::pairs::{Announced, NameSort, Told, ValueSort};
 use super::super::replace::Tally;
 use super::super::values::{self, List};
-use super::{Level, NotJson, Writer};
+use super::{Level, NotJson, Under, Writer};
 
 /// Members of an object behind the value among which its name is looked for.
 const MEMBERS_MAX: usize = 6;
@@ -80,7 +80,7 @@ impl<'t> Writer<'_, 't> {
             let Some((key, value)) = ahead.member_ahead() else {
                 return;
             };
-            let class = self.redactor.engine.keys().class(b"", &key.plain());
+            let class = self.redactor.engine.keys().class(&key.plain());
             if let Class::PairName(sort) = class {
                 self.note(pair, sort, value);
             }
@@ -103,6 +103,7 @@ impl<'t> Writer<'_, 't> {
     /// The value half of a pair.
     pub(super) fn pair_value(
         &mut self,
+        under: &Under<'_>,
         level: &Level<'_>,
         sort: ValueSort,
         levels: usize,
@@ -117,15 +118,15 @@ impl<'t> Writer<'_, 't> {
                 }) => class,
                 _ => Class::PairValue(sort),
             };
-            return self.any(level, class, levels);
+            return self.any(under, level, class, levels);
         }
         let element = self.element_ahead();
         let text = (self.peek() == Some(b'"')).then(|| self.text.get(element).unwrap_or_default());
         let Some(told) = level.pair.class(sort, text, keys) else {
-            return self.any(level, Class::Pass, levels);
+            return self.any(under, level, Class::Pass, levels);
         };
         let learned = self.tally.learned.len();
-        self.any(level, told.class, levels)?;
+        self.any(under, level, told.class, levels)?;
         if told.is_weak {
             self.tally.unlearn_words(learned);
         }

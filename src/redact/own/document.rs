@@ -58,16 +58,14 @@ fn pass(
 }
 
 impl Writer<'_, '_> {
-    /// Goes below a name; gives what to cut the path back to.
-    pub(in crate::redact) fn enter(&mut self, name: &[u8]) -> usize {
-        let outer = self.path.len();
+    /// Goes below a name.
+    pub(in crate::redact) fn enter(&mut self, name: &[u8]) {
         if self.own.is_some() {
-            if outer > 0 {
+            if !self.path.is_empty() {
                 self.path.push('.');
             }
             self.path.push_str(&String::from_utf8_lossy(name));
         }
-        outer
     }
 
     /// Whether the operator excepts the place.
