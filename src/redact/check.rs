@@ -24,6 +24,9 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
 /// issuers' published ones: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay,
 /// Maestro, UATP in part.
 pub(super) fn is_card(digits: &[u8]) -> bool {
+    if !(13..=19).contains(&digits.len()) {
+        return false;
+    }
     let head = |n: usize| {
         digits.iter().take(n).fold(0u32, |head, digit| {
             head * 10 + u32::from(digit.wrapping_sub(b'0'))

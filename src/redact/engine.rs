@@ -118,8 +118,9 @@ impl Engine {
     /// Whether a text is so short that it could only hold what begins with a keyword, and holds none. Asking costs less
     /// than remembering what was asked. A document is looked at by its names.
     pub(super) fn is_dull(&self, text: &[u8]) -> bool {
-        let is_document = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
-        text.len() < ENCODED_MIN && !is_document && self.gate.is_shut(text)
+        text.len() < ENCODED_MIN
+            && !matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+            && self.gate.is_shut(text)
     }
 
     /// Every secret in a text, in order; `None` where there are too many to replace one by one, or the search went on

@@ -108,6 +108,13 @@ fn unicode<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
     behind
 }
 
+/// A text as it stands between the quotes of a JSON string.
+pub(super) fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 16);
+    escape(text, &mut out);
+    out
+}
+
 /// Writes text as it stands between the quotes of a JSON string.
 pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
     for byte in text {

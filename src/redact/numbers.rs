@@ -37,7 +37,7 @@ pub(super) fn find(text: &[u8], spans: &mut Spans) {
 
 /// Whether a bare number is a card.
 pub(super) fn is_card_number(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_digit) && check::is_card(text)
+    check::is_card(text) && text.iter().all(u8::is_ascii_digit)
 }
 
 fn is_part(byte: u8) -> bool {

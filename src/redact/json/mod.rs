@@ -13,7 +13,7 @@ pub(super) use order::Order;
 use std::ops::Range;
 
 use super::engine::Place;
-use super::escapes::{self, Written, escape};
+use super::escapes::{self, Written};
 use super::keys::{Class, Kind, Named};
 use super::names;
 use super::own::Own;
@@ -282,30 +282,32 @@ impl<'r, 't> Writer<'r, 't> {
             true => self.redacted(string.text, class, holds_query),
             false => self.redacted(&string.plain(), class, holds_query),
         };
+        if clean.is_some() || self.own.is_some() {
+            self.replace_text(string, clean);
+        }
+    }
+
+    #[cold]
+    fn replace_text(&mut self, string: &Written<'t>, clean: Option<Vec<u8>>) {
+        let clean = clean.map(|clean| escapes::escaped(&clean));
         if let Some(clean) = self.by_own_in_string(string.text, clean) {
             self.replace(string.place(), &clean);
         }
     }
 
-    /// What a string says, redacted and written again; `None` where nothing changes.
+    /// What a string says, redacted; `None` where nothing changes.
     fn redacted(&mut self, text: &[u8], class: Class, holds_query: bool) -> Option<Vec<u8>> {
         if let Some(secrets) = self.echo {
             let depth = self.depth + 1;
-            let clean = self.redactor.unlearned(text, secrets, depth, self.tally)?;
-            let mut out = Vec::with_capacity(clean.len() + 16);
-            escape(&clean, &mut out);
-            return Some(out);
+            return self.redactor.unlearned(text, secrets, depth, self.tally);
         }
-        let clean = match class {
-            Class::Pass => self.searched(text, holds_query)?,
+        match class {
+            Class::Pass => self.searched(text, holds_query),
             class => {
                 let (depth, place) = (self.depth, names::place(holds_query, text));
-                self.redactor.value(class, text, place, depth, self.tally)?
+                self.redactor.value(class, text, place, depth, self.tally)
             }
-        };
-        let mut out = Vec::with_capacity(clean.len() + 16);
-        escape(&clean, &mut out);
-        Some(out)
+        }
     }
 
     /// What is left of a text whose name says nothing; `None` where nothing changes.

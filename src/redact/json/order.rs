@@ -3,7 +3,9 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use super::super::escapes::Written;
+use wide::u8x16;
+
+use super::super::escapes::{Written, escaped};
 use super::super::keys::{Class, Named};
 use super::super::names;
 use super::{NotJson, Under, Writer};
@@ -11,7 +13,7 @@ use super::{NotJson, Under, Writer};
 /// Names remembered. Once there are so many, the next document begins anew.
 const NAMES: usize = 1024;
 /// Longest name remembered.
-const BYTES: usize = 48;
+const BYTES: usize = 47;
 
 /// The names read before, remembered from line to line. Used by one thread at a time.
 #[derive(Debug)]
@@ -70,6 +72,20 @@ impl Name {
         }
     }
 
+    /// Whether a text begins with it.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        let (Some(first), Some(head)) = (text.first_chunk(), self.written.first_chunk()) else {
+            return false;
+        };
+        let same = u8x16::new(*first).simd_eq(u8x16::new(*head)).to_bitmask();
+        let length = u32::from(self.length);
+        match length {
+            ..16 => same.trailing_ones() >= length,
+            _ => same == 0xffff && text.starts_with(self.written()),
+        }
+    }
+
     fn written(&self) -> &[u8] {
         self.written
             .get(..usize::from(self.length))
@@ -99,7 +115,7 @@ impl Order {
     ) -> Option<(Id, Named, usize)> {
         self.get(before)?.next.into_iter().find_map(|id| {
             let name = self.get(id)?;
-            let is_it = name.parent == parent && text.starts_with(name.written());
+            let is_it = name.parent == parent && name.begins(text);
             is_it.then(|| (id, name.named, usize::from(name.length) - 1))
         })
     }
@@ -178,7 +194,7 @@ impl<'t> Writer<'_, 't> {
             .then(|| self.redacted(&plain, Class::Pass, false))
             .flatten();
         let is_clean = name.is_plain && clean.is_none() && !self.tally.is_excepted;
-        self.name_by_own(&name, clean);
+        self.name_by_own(&name, clean.map(|clean| escaped(&clean)));
         let written = self.text.get(name.start..self.at).filter(|_| is_clean);
         let mut id = Id::UNKNOWN;
         if let (Some(known), Some(written)) = (&mut self.known, written) {
@@ -212,22 +228,34 @@ mod tests {
         }
     }
 
+    /// What is expected of a text, with more behind it.
+    fn expected(order: &Order, before: Id, parent: Id, text: &str) -> Option<(Id, Named, usize)> {
+        let text = format!("{text} and sixteen bytes more");
+        order.expected(before, parent, text.as_bytes())
+    }
+
     #[test]
     fn a_name_is_known_behind_the_one_before_and_under_the_same() {
         let mut order = Order::default();
-        assert_eq!(order.expected(Id::TOP, Id::TOP, b"a\":1"), None);
+        assert_eq!(expected(&order, Id::TOP, Id::TOP, "a\":1"), None);
         let a = order.note(Id::TOP, Id::TOP, b"a\"", Named::NOTHING);
         let pin = order.note(a, a, b"pin\"", named(Kind::OneTime));
-        let expect = |before, parent, text: &[u8], expected| {
-            assert_eq!(order.expected(before, parent, text), expected);
+        let long = order.note(pin, a, b"a.name.of.fifteen.and.more\"", Named::NOTHING);
+        let check = |before, parent, text: &str, known: Option<(Id, Named, usize)>| {
+            assert_eq!(expected(&order, before, parent, text), known, "{text}");
         };
-        expect(Id::TOP, Id::TOP, b"a\":1", Some((a, Named::NOTHING, 1)));
-        expect(a, a, b"pin\":", Some((pin, named(Kind::OneTime), 3)));
-        expect(a, Id::TOP, b"pin\":", None);
-        expect(Id::TOP, a, b"pin\":", None);
-        expect(a, a, b"ping\":", None);
-        expect(a, a, b"pin", None);
-        expect(Id::UNKNOWN, Id::UNKNOWN, b"", None);
+        check(Id::TOP, Id::TOP, "a\":1", Some((a, Named::NOTHING, 1)));
+        check(a, a, "pin\":", Some((pin, named(Kind::OneTime), 3)));
+        check(a, Id::TOP, "pin\":", None);
+        check(Id::TOP, a, "pin\":", None);
+        check(a, a, "ping\":", None);
+        check(a, a, "pin", None);
+        let text = "a.name.of.fifteen.and.more\"";
+        check(pin, a, text, Some((long, Named::NOTHING, 26)));
+        check(pin, a, "a.name.of.fifteen.and.less\"", None);
+        check(Id::UNKNOWN, Id::UNKNOWN, "", None);
+        // At the end of a text it is looked up.
+        assert_eq!(order.expected(a, a, b"pin\":"), None);
     }
 
     #[test]
@@ -236,9 +264,9 @@ mod tests {
         let mut note = |text: &[u8]| order.note(Id::TOP, Id::TOP, text, Named::NOTHING);
         let ids = [note(b"a\""), note(b"b\""), note(b"c\"")];
         assert_eq!(note(b"b\""), ids[1]);
-        let is = |text: &[u8]| order.expected(Id::TOP, Id::TOP, text).map(|(id, ..)| id);
+        let is = |text: &str| expected(&order, Id::TOP, Id::TOP, text).map(|(id, ..)| id);
         assert_eq!(
-            [is(b"a\""), is(b"b\""), is(b"c\"")],
+            [is("a\""), is("b\""), is("c\"")],
             [None, Some(ids[1]), Some(ids[2])]
         );
     }
@@ -253,7 +281,7 @@ mod tests {
         assert_eq!(order.names.len(), NAMES);
         order.begin();
         assert_eq!(order.names.len(), 1);
-        assert_eq!(order.expected(Id::TOP, Id::TOP, b"n1\""), None);
+        assert_eq!(expected(&order, Id::TOP, Id::TOP, "n1\""), None);
         assert_ne!(
             order.note(Id::TOP, Id::TOP, b"n1\"", Named::NOTHING),
             Id::UNKNOWN

@@ -1,7 +1,7 @@
 //! Lines that are events: JSON documents whose names are the paths of the operator's rules and exceptions.
 
 use super::super::Redactor;
-use super::super::escapes::{escape, unescape};
+use super::super::escapes::{escaped, unescape};
 use super::super::json::{self, NotJson, Writer};
 use super::super::pem::PRIVATE_KEY;
 use super::super::replace::Tally;
@@ -124,8 +124,6 @@ impl Writer<'_, '_> {
         let Some(changed) = by_own(self, &text) else {
             return clean;
         };
-        let mut out = Vec::with_capacity(changed.len() + 16);
-        escape(&changed, &mut out);
-        Some(out)
+        Some(escaped(&changed))
     }
 }
