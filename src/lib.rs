@@ -12,6 +12,7 @@ pub mod redact;
 pub mod store;
 pub mod wal;
 
+pub mod backup;
 pub mod detect;
 pub mod index;
 pub mod notify;

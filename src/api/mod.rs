@@ -21,6 +21,7 @@ mod when;
 
 mod aggregate;
 mod alerts;
+mod backup;
 mod context;
 pub(crate) mod csv;
 mod events;
@@ -42,6 +43,7 @@ mod tail;
 mod ui;
 pub mod webhooks;
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -123,6 +125,8 @@ pub struct State {
     pub tasks: Tasks,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where the data are.
+    pub data_dir: PathBuf,
     /// Events by place.
     pub wal: Wal,
     /// Events by query.
@@ -147,6 +151,7 @@ pub struct Served {
     searches: Arc<Semaphore>,
     tails: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
 
@@ -167,6 +172,8 @@ impl Served {
             limiter: Limiter::new(state.options.rates, state.metrics.clone()),
             searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
             exports: Arc::new(Semaphore::new(state.options.exports_max)),
+            // Two would read the same disk at once.
+            backups: Arc::new(Semaphore::new(1)),
             tails: Arc::new(Semaphore::new(state.options.tails_max)),
             openapi: OnceLock::new(),
             state,
@@ -252,6 +259,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     export::register,
     fields::register,
     alerts::register,
+    backup::register,
     rules::register,
     webhooks::register,
     keys::register,

@@ -1,5 +1,6 @@
 //! Answers that are written while they are read: a bounded channel as a body.
 
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::Frame;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -80,6 +82,39 @@ impl Writer {
     /// Resolves when the reader has gone.
     pub(super) async fn closed(&self) {
         self.pieces.closed().await;
+    }
+}
+
+/// The answer for code that blocks: it waits where the reader is slow. Not for a thread that runs futures.
+pub(super) struct Pipe {
+    writer: Writer,
+    runtime: Handle,
+}
+
+impl Pipe {
+    /// To be made where futures run.
+    pub(super) fn new(writer: Writer) -> Self {
+        let runtime = Handle::current();
+        Self { writer, runtime }
+    }
+
+    /// The answer is whole as it is now.
+    pub(super) fn finish(&self) {
+        self.writer.finish();
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let sent = self.writer.send(Bytes::copy_from_slice(piece));
+        match self.runtime.block_on(sent) {
+            true => Ok(piece.len()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

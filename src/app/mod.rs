@@ -163,6 +163,7 @@ impl App {
             clock: clock.clone(),
             tasks: tasks.clone(),
             metrics: metrics.clone(),
+            data_dir: config.data_dir.clone(),
             wal: wal.clone(),
             searcher: index.searcher(),
             store: store.clone(),

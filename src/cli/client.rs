@@ -143,7 +143,20 @@ impl Client {
     ) -> Result<Result<ApiAnswer, Refusal>, String> {
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(last.map(|id| ("last-event-id", id)));
-        let answer = self.http.send("GET", path, &headers, Bytes::new(), None);
+        self.long(path, &headers).await
+    }
+
+    /// `GET path` as a file of any length: the answer as it comes, or what the server has against it.
+    pub(super) async fn file(&self, path: &str) -> Result<Result<ApiAnswer, Refusal>, String> {
+        self.long(path, &[]).await
+    }
+
+    async fn long(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Result<ApiAnswer, Refusal>, String> {
+        let answer = self.http.send("GET", path, headers, Bytes::new(), None);
         let answer = answer.await.map_err(|failure| failure.to_string())?;
         let status = answer.status();
         if status == 200 {

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Data goes to standard output, everything else to standard error.
 
 mod alerts;
+mod backup;
 mod bench;
 mod check;
 mod client;
@@ -11,6 +12,7 @@ mod logging;
 mod output;
 mod redact;
 mod request;
+mod restore;
 mod search;
 mod serve;
 mod tail;
@@ -86,6 +88,8 @@ enum Command {
     Key(key::Key),
     Redact(redact::Redact),
     Verify(verify::Verify),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     #[command(subcommand)]
     Bench(bench::Bench),
     Health(version::Health),
@@ -131,6 +135,8 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Key(command) => key::run(command).await,
         Command::Redact(command) => redact::run(&command),
         Command::Verify(command) => verify::run(&command),
+        Command::Backup(command) => backup::run(command).await,
+        Command::Restore(command) => restore::run(&command),
         Command::Bench(command) => bench::run(command).await,
         Command::Health(command) => version::health(command).await,
         Command::Version(command) => version::run(&command),

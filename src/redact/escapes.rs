@@ -90,12 +90,17 @@ pub(super) fn one<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
 
 /// The character of `XXXX`, or of `XXXX\uXXXX` where it takes two; what is left behind it.
 fn unicode<'t>(rest: &'t [u8], text: &mut Vec<u8>) -> &'t [u8] {
-    let unit = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
-        u32::from_str_radix(digits, 16).ok()
+    let unit = |rest: &[u8]| {
+        let digits = rest.get(..4)?;
+        let mut digits = digits.iter().map(|b| char::from(*b).to_digit(16));
+        digits.try_fold(0, |code, digit| Some(code << 4 | digit?))
+    };
+    let Some(mut code) = unit(rest) else {
+        // No escape: what stands there is text, and may be half of a character or the name of a secret.
+        text.extend_from_slice("\u{FFFD}".as_bytes());
+        return rest;
     };
     let mut behind = rest.get(4..).unwrap_or_default();
-    let mut code = unit(rest).unwrap_or(0xFFFD);
     if (0xD800..0xDC00).contains(&code)
         && let Some(low) = behind.strip_prefix(b"\\u").and_then(unit)
         && (0xDC00..0xE000).contains(&low)
@@ -159,6 +164,10 @@ mod tests {
         };
         check("plain", "plain");
         check(r#"a\"b\\c\nd\u0041\ud83d\ude00"#, "a\"b\\c\ndA😀");
+        check(
+            r"\u00ä1 \u+041 \upass \u00",
+            "\u{FFFD}00ä1 \u{FFFD}+041 \u{FFFD}pass \u{FFFD}00",
+        );
         let mut out = Vec::new();
         escape(b"a\"b\\c\n\x01", &mut out);
         assert_eq!(out, br#"a\"b\\c\n\u0001"#);

@@ -232,3 +232,13 @@ fn no_error_shows_what_it_is_about() {
         assert!(!said.contains("hunter2") && !said.contains(KEY), "{said}");
     }
 }
+
+#[test]
+fn what_is_no_escape_hides_nothing_and_tears_no_character() {
+    let clean = line(r#"{"m":"\u00ä sid=abc; \upassword=hunter22","token":"x1y2z3a4"}"#);
+    assert!(!clean.contains("hunter22"), "{clean}");
+    let nested = r#"{"b":"{\"pd\":\"=2F\\u00ä1 password=hunter22 \"}"}"#;
+    assert!(!line(nested).contains("hunter22"));
+    let once = redactor().redact_line(nested.as_bytes()).into_owned();
+    assert_eq!(redactor().redact_line(&once), once);
+}

@@ -7,6 +7,7 @@
 mod access;
 mod alerts;
 mod checkpoints;
+mod dump;
 mod endpoints;
 mod engine;
 mod files;
@@ -33,6 +34,7 @@ use serde::Deserialize;
 pub use access::{ApiKey, Scope, Session, SetupToken};
 pub use alerts::{Action, AlertCounts, AlertFilter, AlertPage, HistoryEntry, StatusCounts};
 pub use checkpoints::{Checkpoint, known_checkpoint};
+pub use dump::load;
 pub use endpoints::{
     Endpoint, EndpointChange, EndpointHealth, EndpointState, NewEndpoint, endpoint_matches,
 };

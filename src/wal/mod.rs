@@ -40,7 +40,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -141,6 +141,17 @@ pub enum Error {
     /// A record is larger than a frame can be.
     #[error("record is too large for the log")]
     TooLarge,
+}
+
+/// A file of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its first event.
+    pub first: Offset,
+    /// Its durable bytes.
+    pub bytes: u64,
 }
 
 /// Where a batch was put.
@@ -253,6 +264,18 @@ impl Wal {
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.status()
+    }
+
+    /// The files that hold what is durable now, oldest first, how much of each does, and behind which event that ends.
+    #[must_use]
+    pub fn files(&self) -> (Vec<LogFile>, Offset) {
+        let state = self.0.state();
+        let of = |segment: &state::Segment| LogFile {
+            path: segment::path(&self.0.dir, segment.first),
+            first: Offset(segment.first),
+            bytes: segment.bytes,
+        };
+        (state.segments.iter().map(of).collect(), Offset(state.end))
     }
 
     /// The recorded gaps in what is kept, oldest first.

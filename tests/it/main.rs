@@ -9,6 +9,7 @@
     reason = "tests may fail loudly, drive real processes in real time, and read best in one piece"
 )]
 
+mod backup;
 mod commands;
 mod durability;
 mod flow;

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &["redact"],
     &["wal", "store"],
-    &["pipeline", "index", "detect", "notify"],
+    &["pipeline", "index", "detect", "notify", "backup"],
     &["api"],
     &["ingest"],
     &["config", "app", "cli"],

@@ -124,6 +124,7 @@ impl House {
             clock: clock.clone(),
             tasks: tasks.clone(),
             metrics: metrics.clone(),
+            data_dir: dir.path().to_owned(),
             wal: wal.clone(),
             searcher: index.unwrap().searcher(),
             store: store.clone(),

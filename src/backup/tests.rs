@@ -1,0 +1,226 @@
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::{Event, Field};
+use crate::redact::{Batch, clean};
+use crate::store::{ApiKey, EngineKind, Scope};
+use crate::tasks::Tasks;
+
+const NOON: Timestamp = Timestamp(1_763_726_400_000_000_000);
+
+/// A data directory with a log and a state, both open.
+struct House {
+    dir: tempfile::TempDir,
+    store: Store,
+    wal: Wal,
+    tasks: Tasks,
+}
+
+impl House {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, wal) = open(dir.path());
+        let tasks = Tasks::new();
+        wal.start(&tasks).unwrap();
+        Self {
+            dir,
+            store,
+            wal,
+            tasks,
+        }
+    }
+
+    async fn append(&self, count: i64) {
+        let mut batch = Batch::with_room(1 << 10);
+        for at in 0..count {
+            let mut event = Event::new(Timestamp(NOON.0 + at), NOON);
+            event.push_str(Field::Message, format!("event {at}"));
+            batch.push(&clean(event));
+        }
+        self.wal.append(batch).await.unwrap();
+    }
+
+    fn backup(&self) -> Vec<u8> {
+        let source = Source {
+            data_dir: self.dir.path(),
+            store: &self.store,
+            wal: &self.wal,
+            now: NOON,
+        };
+        let mut archive = Vec::new();
+        let made = create(&source, &mut archive).unwrap();
+        assert_eq!(check(archive.as_slice()).unwrap(), made);
+        archive
+    }
+}
+
+fn open(dir: &Path) -> (Store, Wal) {
+    let (clock, metrics) = (Clock::manual(NOON), Arc::new(Metrics::default()));
+    let store = Store::open(
+        &dir.join("store"),
+        Default::default(),
+        clock.clone(),
+        metrics.clone(),
+    );
+    let wal = Wal::open(dir, Default::default(), clock, metrics);
+    (store.unwrap(), wal.unwrap())
+}
+
+fn key(at: usize) -> ApiKey {
+    ApiKey {
+        id: format!("key-{at}"),
+        name: "backup".into(),
+        scopes: vec![Scope::Search],
+        secret_sha256: [7; 32],
+        created_at: NOON,
+        created_by: "test".into(),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+fn texts(wal: &Wal) -> Vec<String> {
+    let mut reader = wal.reader(wal.first());
+    let mut texts = Vec::new();
+    while reader.at() < wal.end() {
+        let frame = reader.next(std::time::Duration::ZERO).unwrap().unwrap();
+        for (offset, _) in frame.iter() {
+            let event = frame.event(offset).unwrap().unwrap();
+            texts.push(event.text(Field::Message).unwrap().to_owned());
+        }
+    }
+    texts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_what_is_in_use_becomes_a_data_directory_again() {
+    let house = House::new();
+    house.append(30).await;
+    house.append(20).await;
+    for at in 0..510 {
+        house.store.add_api_key(&key(at)).unwrap();
+    }
+    fs::write(house.dir.path().join("files.json"), "{}").unwrap();
+    let archive = house.backup();
+    house.append(5).await;
+    let before = texts(&house.wal);
+
+    let target = tempfile::tempdir().unwrap();
+    let data = target.path().join("data");
+    let made = restore(archive.as_slice(), &data, EngineKind::default()).unwrap();
+    assert_eq!((made.events(), made.end.0), (50, 50));
+    assert_eq!(fs::read_to_string(data.join("files.json")).unwrap(), "{}");
+    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 1);
+    for name in KEYS {
+        assert!(!data.join(name).exists(), "{name}");
+    }
+    fs::copy(house.dir.path().join(KEYS[1]), data.join(KEYS[1])).unwrap();
+    let (store, wal) = open(&data);
+    assert_eq!(texts(&wal), before[..50]);
+    let ids = |store: &Store| {
+        let keys = store.api_keys().unwrap();
+        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&store), ids(&house.store));
+    // It goes on from there.
+    wal.start(&house.tasks).unwrap();
+    let again = House {
+        dir: target,
+        store,
+        wal,
+        tasks: house.tasks.clone(),
+    };
+    again.append(1).await;
+    assert_eq!(again.wal.end().0, 51);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_or_cut_is_refused_and_leaves_nothing() {
+    let house = House::new();
+    house.append(10).await;
+    let archive = house.backup();
+    let target = tempfile::tempdir().unwrap();
+    let data = target.path().join("data");
+    let check = |archive: &[u8], what: &str| {
+        assert!(super::check(archive).is_err(), "{what}");
+        assert!(
+            restore(archive, &data, EngineKind::default()).is_err(),
+            "{what}"
+        );
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "{what}");
+    };
+    check(b"", "nothing");
+    check(b"not a tar file", "text");
+    for length in (0..archive.len() - 1024).step_by(1500) {
+        check(&archive[..length], &format!("cut at {length}"));
+    }
+    // Each byte of a file and of its name; those that fill a block up say nothing.
+    let mut read = tar::Archive::new(archive.as_slice());
+    let entries = read.entries().unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let header = entry.raw_header_position();
+        (entry.raw_file_position(), entry.size(), header)
+    });
+    let entries: Vec<_> = entries.collect();
+    assert_eq!(entries.len(), 3);
+    for (start, bytes, header) in entries {
+        for at in (start..start + bytes)
+            .step_by(131)
+            .chain(header..header + 20)
+        {
+            let mut damaged = archive.clone();
+            damaged[usize::try_from(at).unwrap()] ^= 0x10;
+            check(&damaged, &format!("byte {at}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_over_or_elsewhere() {
+    let house = House::new();
+    house.append(1).await;
+    let archive = house.backup();
+    let occupied = restore(archive.as_slice(), house.dir.path(), EngineKind::default());
+    assert!(matches!(occupied, Err(Error::Occupied(_))));
+    let target = tempfile::tempdir().unwrap();
+    for name in [
+        "../evil",
+        "wal/../../evil",
+        "wal/1.seg",
+        "index/x",
+        "tag.key",
+    ] {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(1);
+        // As nobody's library would write it.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        tar.append(&header, [0].as_slice()).unwrap();
+        let evil = tar.into_inner().unwrap();
+        let data = target.path().join("data");
+        let made = restore(evil.as_slice(), &data, EngineKind::default());
+        assert!(matches!(made, Err(Error::Archive(_))), "{name}: {made:?}");
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_grows_meanwhile_is_taken_as_it_was() {
+    let house = House::new();
+    house.append(3).await;
+    let (files, end) = house.wal.files();
+    house.append(4).await;
+    let mut held = Vec::new();
+    let file = fs::File::open(&files[0].path).unwrap();
+    file.take(files[0].bytes).read_to_end(&mut held).unwrap();
+    let whole = fs::read(&files[0].path).unwrap();
+    assert!(whole.starts_with(&held) && whole.len() > held.len());
+    assert_eq!((files.len(), end.0, house.wal.end().0), (1, 3, 7));
+}
