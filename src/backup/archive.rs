@@ -127,7 +127,13 @@ pub(super) fn read(
     archive: impl Read,
     mut each: impl FnMut(&str, &mut dyn Read) -> Result<(), Error>,
 ) -> Result<Manifest, Error> {
-    let torn = |error: io::Error| Error::Archive(format!("the backup cannot be read: {error}"));
+    // The library's own words hold what stands in the file.
+    let torn = |error: io::Error| match error.kind() {
+        ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            Error::Archive("it is no backup, or a damaged one".into())
+        }
+        kind => Error::Archive(format!("the backup cannot be read: {kind}")),
+    };
     let mut archive = Archive::new(archive);
     let mut files = Vec::new();
     let mut manifest: Option<Manifest> = None;
@@ -137,16 +143,16 @@ pub(super) fn read(
         let is_file = entry.header().entry_type() == EntryType::Regular;
         if name == MANIFEST && is_file && manifest.is_none() {
             let read = serde_json::from_reader(entry.take(MANIFEST_BYTES_MAX));
-            manifest = Some(read.map_err(|error| Error::Archive(format!("{MANIFEST}: {error}")))?);
+            let damaged = |_error| Error::Archive(format!("{MANIFEST} in the backup is damaged"));
+            manifest = Some(read.map_err(damaged)?);
         } else if is_ours(&name) && is_file && manifest.is_none() {
             let mut summed = Summed::new(entry);
             each(&name, &mut summed)?;
             io::copy(&mut summed, &mut io::sink()).map_err(torn)?;
             files.push(summed.entry(&name));
         } else {
-            return Err(Error::Archive(format!(
-                "{name:?} does not belong into a backup"
-            )));
+            let text = "it holds what does not belong into a backup";
+            return Err(Error::Archive(text.into()));
         }
     }
     let cut = || Error::Archive("the backup has no end; it was cut short".into());
