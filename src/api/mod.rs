@@ -41,6 +41,7 @@ mod status;
 mod stream;
 mod tail;
 mod ui;
+mod unseen;
 pub mod webhooks;
 
 use std::path::PathBuf;

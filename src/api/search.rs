@@ -17,6 +17,7 @@ use super::input::Json;
 use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
+use super::unseen::{self, SilentSource};
 use super::{Shared, State, when};
 use crate::index::{self, Hint, Hit, SearchRequest};
 use crate::model::Offset;
@@ -180,6 +181,13 @@ pub(super) struct StatsJson {
     lag_events: u64,
     /// Whether a bound ended the search early; the cursor goes on.
     partial: bool,
+    /// Events of this time that could not be parsed, so that their fields cannot be asked for; told where the answer is
+    /// whole with this page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unparsed: Option<u64>,
+    /// Sources that sent events before and none for long while this time went on; told likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_sources: Option<Vec<SilentSource>>,
     /// Milliseconds.
     took_ms: f64,
 }
@@ -194,6 +202,8 @@ impl From<&index::Stats> for StatsJson {
             complete_until: stats.complete_until.to_rfc3339(),
             lag_events: stats.lag_events,
             partial: stats.partial,
+            unparsed: None,
+            silent_sources: None,
             took_ms: (stats.took.as_secs_f64() * 1e6).round() / 1e3,
         }
     }
@@ -270,6 +280,12 @@ impl SearchInput {
                 None => event,
             });
         }
+        let mut stats = StatsJson::from(&page.stats);
+        if self.cursor.is_none() && page.next_cursor.is_none() {
+            let (sources, now) = (state.store.sources(), state.clock.now());
+            stats.unparsed = unseen::unparsed(state, &request)?;
+            stats.silent_sources = Some(unseen::silent(sources, now, request.to));
+        }
         let is_nothing = data.is_empty() && self.cursor.is_none();
         let hints = if is_nothing {
             request.query.hints()
@@ -282,7 +298,7 @@ impl SearchInput {
                 .map(|Hint { name, meant }| HintJson { name, meant })
                 .collect(),
             data,
-            stats: StatsJson::from(&page.stats),
+            stats,
             page: PageInfo {
                 next_cursor: page.next_cursor,
                 limit: self.limit,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::client::Client;
-use super::{Exit, Output, Server, output};
+use super::{Exit, Output, Server, output, terminal};
 pub(super) use crate::api::export::COLUMNS;
 
 const PAGE: u64 = 1_000;
@@ -126,6 +126,7 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
                 "note: no event has a field {name}; did you mean {meant}?"
             ));
         }
+        tell_unseen(page.pointer("/stats"));
         if search.count {
             let total = page.pointer("/stats/total").cloned().unwrap_or(Value::Null);
             output::emit(&format!("{total}\n"))?;
@@ -150,4 +151,23 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     };
     output::rows(&events, columns, Output::or_default(search.output))?;
     Ok(Exit::Ok)
+}
+
+/// Tells what the answer may not have seen.
+fn tell_unseen(stats: Option<&Value>) {
+    let unparsed = stats.and_then(|stats| stats.get("unparsed")?.as_u64());
+    if let Some(unparsed) = unparsed.filter(|unparsed| *unparsed > 0) {
+        output::tell(&format!(
+            "note: {unparsed} events of this time could not be parsed (event.notes:unparsed)"
+        ));
+    }
+    let silent = stats.and_then(|stats| stats.get("silent_sources")?.as_array());
+    for source in silent.into_iter().flatten() {
+        let text = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();
+        output::tell(&format!(
+            "note: nothing came from the source {} since {}",
+            terminal::escape(text("name")),
+            text("last_seen")
+        ));
+    }
 }

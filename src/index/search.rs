@@ -182,6 +182,19 @@ impl Searcher {
         })
     }
 
+    /// How many events of a time match; `None` where a bound ended the counting. For a part of an answer: it is no search of
+    /// its own in the metrics.
+    pub fn count(
+        &self,
+        query: &Query,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Option<u64>, Error> {
+        let (_, snapshot) = self.begin();
+        let mut fetch = self.fetch();
+        Walk::new(&snapshot, query, &self.worker.options, &mut fetch).count(&window(from, to))
+    }
+
     /// Every event that carries this correlation id in any form and case, in order of time, at most `limit`; the newest
     /// received are kept where there are more, and the page is partial.
     pub fn by_correlation_id(&self, id: &str, limit: usize) -> Result<Page, Error> {

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 
 import { accessible, idle, launch, row, signIn, withPage } from './browser.mjs';
 import { someEvents, threeServices } from './fixtures.mjs';
-import { client, start } from './server.mjs';
+import { client, start, until } from './server.mjs';
 
 let server;
 let browser;
@@ -190,6 +190,22 @@ test('nothing found says what was looked at and which filter is to blame', async
     await way.waitFor();
     await accessible(page, 'nothing found');
     await way.click();
+    await row(page, 1).waitFor();
+  });
+});
+
+test('nothing found says how much could not be parsed', async () => {
+  await api.lines('{"path":"/cut-o', 'json');
+  await until('an event that could not be parsed', async () => {
+    const found = await api.post('/search', { query: 'event.notes:unparsed' });
+    return found.data.length > 0;
+  });
+  await withPage(browser, server, {}, async (page) => {
+    await signIn(page, server, '/search?from=now-24h&q=user.id:nobody-at-all');
+    await page.getByText(/could not be parsed/).waitFor();
+    await accessible(page, 'not parsed');
+    await page.getByRole('button', { name: 'Show them' }).click();
+    await page.waitForURL((url) => url.searchParams.get('q') === 'event.notes:unparsed');
     await row(page, 1).waitFor();
   });
 });

@@ -83,6 +83,7 @@ export function client({ url, key }) {
     post: (path, body) => call('POST', path, JSON.stringify(body)),
     ingest: (events) =>
       call('POST', '/ingest?format=ecs', events.map((event) => JSON.stringify(event)).join('\n'), 'application/x-ndjson'),
+    lines: (text, format) => call('POST', `/ingest?format=${format}`, text, 'text/plain'),
   };
 }
 

@@ -235,3 +235,34 @@ fn large_events_are_exported_piece_by_piece() {
     assert_eq!(firsts, expected);
     assert!(all.is_whole && text.len() > 2_000_000);
 }
+
+#[test]
+fn an_answer_says_what_it_could_not_see() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    server.ingest("?format=json", b"{\"path\":\"/a\"}\n{\"path\":\n");
+    server.settle();
+    let stats = |query: &str, limit: u64| {
+        let body = json!({"query": query, "limit": limit});
+        server.post("/api/v1/search", &body).json()["stats"].clone()
+    };
+    let none = stats("path:/b", 10);
+    assert_eq!(
+        (&none["unparsed"], &none["silent_sources"]),
+        (&json!(1), &json!([]))
+    );
+    // Where more follows there is nothing to be taken for all.
+    assert_eq!(stats("", 1)["unparsed"], Value::Null);
+    let output = std::process::Command::new(crate::harness::BIN)
+        .args(["search", "path:/b", "--count"])
+        .env("WARDLINE_URL", format!("http://{}", server.address))
+        .env("WARDLINE_KEY", &server.key)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("1 events of this time could not be parsed"),
+        "{told}"
+    );
+}

@@ -16,6 +16,10 @@ export interface Stats {
   searched_segments?: number;
   complete_until?: string | null;
   lag_events?: number;
+  /** Events of this time whose fields cannot be asked for. */
+  unparsed?: number;
+  /** Sources that sent before and fell silent. */
+  silent_sources?: { name: string; last_seen: string }[];
   /** Whether a bound ended the search early. */
   partial?: boolean;
   took_ms?: number;
