@@ -1,5 +1,6 @@
 //! Answers that are written while they are read: a bounded channel as a body.
 
+use std::future::{Future, ready};
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,12 +15,16 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use crate::clock::Stopwatch;
 use crate::tasks::Shutdown;
 
 /// Pieces that wait for a slow reader; whoever writes waits with them.
 const PIECES_MAX: usize = 2;
 /// How long a reader may take for a piece.
 const READ_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes a second that the reader of a long file takes at least.
+const RATE_MIN: u64 = 64 << 10;
 
 /// The answer ended before all of it was written: the connection breaks off, so that nobody takes it for the whole.
 #[derive(Debug, thiserror::Error)]
@@ -55,22 +60,27 @@ impl HttpBody for Pieces {
     }
 }
 
+/// Resolves when the answer has to be over.
+type Over = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// Where the pieces of an answer go in. Without [`Writer::finish`] it is cut short where the writer is dropped.
-#[derive(Debug)]
 pub(super) struct Writer {
     pieces: mpsc::Sender<Bytes>,
     is_whole: Arc<AtomicBool>,
-    draining: Shutdown,
-    /// How long the answer may go on once the server drains.
-    grace: Duration,
+    /// Once the server drains and the time it gives is over; one clock for all pieces.
+    over: Over,
 }
 
 impl Writer {
     /// Whether the reader took the piece: it is there, is not too slow, and the server does not wait for it.
     pub(super) async fn send(&mut self, piece: impl Into<Bytes>) -> bool {
         tokio::select! {
+            biased;
+            () = &mut self.over => {
+                self.over = Box::pin(ready(()));
+                false
+            }
             sent = timeout(READ_MAX, self.pieces.send(piece.into())) => matches!(sent, Ok(Ok(()))),
-            () = over(&mut self.draining, self.grace) => false,
         }
     }
 
@@ -89,13 +99,20 @@ impl Writer {
 pub(super) struct Pipe {
     writer: Writer,
     runtime: Handle,
+    since: Stopwatch,
+    sent: u64,
 }
 
 impl Pipe {
     /// To be made where futures run.
     pub(super) fn new(writer: Writer) -> Self {
         let runtime = Handle::current();
-        Self { writer, runtime }
+        Self {
+            writer,
+            runtime,
+            since: Stopwatch::start(),
+            sent: 0,
+        }
     }
 
     /// The answer is whole as it is now.
@@ -106,11 +123,14 @@ impl Pipe {
 
 impl Write for Pipe {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        // Piece by piece in time, and all of them too: a reader must not hold it for days.
+        let allowed = READ_MAX + Duration::from_secs(self.sent / RATE_MIN);
         let sent = self.writer.send(Bytes::copy_from_slice(piece));
-        match self.runtime.block_on(sent) {
-            true => Ok(piece.len()),
-            false => Err(io::ErrorKind::BrokenPipe.into()),
+        if self.since.elapsed() > allowed || !self.runtime.block_on(sent) {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
+        self.sent += piece.len() as u64;
+        Ok(piece.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -118,7 +138,7 @@ impl Write for Pipe {
     }
 }
 
-async fn over(draining: &mut Shutdown, grace: Duration) {
+async fn over(mut draining: Shutdown, grace: Duration) {
     draining.requested().await;
     sleep(grace).await;
 }
@@ -130,8 +150,7 @@ pub(super) fn body(draining: Shutdown, grace: Duration) -> (Writer, Body) {
     let writer = Writer {
         pieces: sender,
         is_whole: is_whole.clone(),
-        draining,
-        grace,
+        over: Box::pin(over(draining, grace)),
     };
     let pieces = Pieces {
         pieces: receiver,
@@ -160,6 +179,20 @@ mod tests {
             drop(writer);
             assert_eq!(body.collect().await.is_ok(), is_finished);
         }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_takes_a_piece_now_and_then_does_not_hold_a_drain() {
+        let tasks = Tasks::new();
+        let (mut writer, mut body) = super::body(tasks.draining(), Duration::from_millis(100));
+        tasks.drain();
+        let mut sent = 0;
+        while writer.send("piece").await {
+            sleep(Duration::from_millis(60)).await;
+            sent += 1;
+            assert!(body.frame().await.is_some() && sent < 10);
+        }
+        assert!(!writer.send("piece").await);
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! The tar file: one entry after the other with its checksum, and the manifest at the end.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
+use std::ops::Range;
 
 use aws_lc_rs::digest;
 use tar::{Archive, Builder, EntryType, Header};
@@ -65,25 +64,8 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Adds an open file under a name.
-    pub(super) fn add(&mut self, name: &str, file: &mut File) -> Result<(), Error> {
-        let length = file.metadata().map_err(Error::file(name))?.len();
-        self.add_bytes(name, file, length)
-    }
-
-    /// Adds the first bytes of a file, all where it has fewer; says whether it is there.
-    pub(super) fn add_file(&mut self, path: &Path, name: &str, most: u64) -> Result<bool, Error> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::file(name)(error)),
-        };
-        let length = file.metadata().map_err(Error::file(name))?.len();
-        self.add_bytes(name, file, length.min(most))?;
-        Ok(true)
-    }
-
-    fn add_bytes(&mut self, name: &str, from: impl Read, length: u64) -> Result<(), Error> {
+    /// Adds so many bytes under a name.
+    pub(super) fn add(&mut self, name: &str, from: impl Read, length: u64) -> Result<(), Error> {
         let mut summed = Summed::new(from.take(length));
         self.append(name, &mut summed, length)?;
         if summed.bytes != length {
@@ -104,13 +86,18 @@ impl<W: Write> Writer<W> {
     }
 
     /// Ends the archive with what it holds.
-    pub(super) fn finish(mut self, first: Offset, end: Offset) -> Result<Manifest, Error> {
+    pub(super) fn finish(
+        mut self,
+        events: Range<Offset>,
+        tag_key: Option<String>,
+    ) -> Result<Manifest, Error> {
         let manifest = Manifest {
             format: FORMAT,
             wardline: env!("CARGO_PKG_VERSION").to_owned(),
             created: self.now.to_rfc3339(),
-            first,
-            end,
+            tag_key,
+            first: events.start,
+            end: events.end,
             files: std::mem::take(&mut self.files),
         };
         let text = serde_json::to_vec_pretty(&manifest)
@@ -137,7 +124,8 @@ pub(super) fn read(
     let mut archive = Archive::new(archive);
     let mut files = Vec::new();
     let mut manifest: Option<Manifest> = None;
-    for entry in archive.entries().map_err(torn)? {
+    // Raw: long names and other extensions of the format are not read, and none of ours has them.
+    for entry in archive.entries().map_err(torn)?.raw(true) {
         let entry = entry.map_err(torn)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let is_file = entry.header().entry_type() == EntryType::Regular;

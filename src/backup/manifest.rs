@@ -18,6 +18,8 @@ pub struct Manifest {
     pub wardline: String,
     /// When, RFC 3339.
     pub created: String,
+    /// Id of the key of redaction tags, where it is known.
+    pub tag_key: Option<String>,
     /// Offset of the oldest event.
     pub first: Offset,
     /// Offset behind the newest event.
@@ -62,10 +64,10 @@ impl Manifest {
         }
         let differs = self.files.iter().zip(read).find(|(said, is)| said != is);
         match differs {
-            Some((said, _)) => Err(Error::Archive(format!(
-                "{} in the backup is damaged",
-                said.path
-            ))),
+            Some((_, is)) => {
+                let text = format!("{} in the backup is damaged", is.path);
+                Err(Error::Archive(text))
+            }
             None if self.files.len() != read.len() => {
                 Err(Error::Archive("files are missing from the backup".into()))
             }
@@ -79,7 +81,8 @@ pub(super) fn is_ours(name: &str) -> bool {
     let segment = name
         .strip_prefix("wal/")
         .and_then(|name| name.strip_suffix(".seg"));
-    let is_segment =
-        segment.is_some_and(|stem| stem.len() == 20 && stem.bytes().all(|b| b.is_ascii_digit()));
+    let is_segment = segment.is_some_and(|stem| {
+        stem.len() == 20 && stem.parse::<u64>().is_ok() && !stem.starts_with('+')
+    });
     is_segment || name == ROWS || FILES.contains(&name)
 }

@@ -5,15 +5,18 @@
 //! give away what they protect. The state is taken before the log is looked at: no reader of the log is ahead of it.
 
 mod archive;
+mod keys;
 mod manifest;
 mod restore;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 pub use archive::check;
+pub use keys::{KEYS, copy_keys, key_id, keys_of};
 pub use manifest::{Entry, Manifest};
 pub use restore::restore;
 
@@ -21,14 +24,14 @@ use crate::model::Timestamp;
 use crate::store::{self, Store};
 use crate::wal::{self, Wal};
 
-/// Key files below a data directory; who restores puts them back.
-pub const KEYS: [&str; 2] = ["tag.key", "store/secret.key"];
 /// Small files that go as they are, where they are there.
 const FILES: [&str; 2] = ["files.json", "wal/gaps.json"];
 /// The rows of the state.
 const ROWS: &str = "store.rows";
 /// What the archive holds; its last entry.
 const MANIFEST: &str = "manifest.json";
+/// How long a backup keeps the log from being deleted by age and size, in nanoseconds: six hours.
+const HOLD_MAX: i64 = 6 * 3_600_000_000_000;
 
 /// Why a backup could not be made, read or restored. Says which file.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +43,11 @@ pub enum Error {
     #[error("{0}")]
     Archive(String),
     /// Where it should go there is something already.
-    #[error("{0} is not empty; restore into a directory that is not there yet")]
+    #[error("{0} is not empty; restore into a directory that is empty or not there yet")]
     Occupied(PathBuf),
+    /// A restore before did not end, or another one is under way.
+    #[error("{0} is left of a restore that did not end; delete it and try again")]
+    Leftover(PathBuf),
     /// The state.
     #[error("state: {0}")]
     Store(#[from] store::Error),
@@ -75,30 +81,41 @@ pub struct Source<'s> {
 /// # Errors
 /// Where something cannot be read or `out` fails. What was written by then has no manifest and is refused later.
 pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
+    let _hold = source
+        .wal
+        .hold(Timestamp(source.now.0.saturating_add(HOLD_MAX)));
+    // What others have read of the log and of files, before the log's end: they must not be ahead of it.
+    let mut small = Vec::new();
+    for name in FILES {
+        match std::fs::read(source.data_dir.join(name)) {
+            Ok(bytes) => small.push((name, bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::file(name)(error)),
+        }
+    }
     let mut rows = rows_of(source)?;
     let (segments, end) = source.wal.files();
     let mut archive = archive::Writer::new(out, source.now);
-    archive.add(ROWS, &mut rows)?;
-    for name in FILES {
-        archive.add_file(&source.data_dir.join(name), name, u64::MAX)?;
+    let length = rows.metadata().map_err(Error::file(ROWS))?.len();
+    archive.add(ROWS, &mut rows, length)?;
+    for (name, bytes) in &small {
+        archive.add(name, bytes.as_slice(), bytes.len() as u64)?;
     }
-    let mut first = end;
-    for file in segments {
-        let name = format!("wal/{:020}.seg", file.first.0);
-        // What is too old may be deleted in the meantime.
-        if archive.add_file(&file.path, &name, file.bytes)? {
-            first = first.min(file.first);
-        }
+    let first = segments.first().map_or(end, |segment| segment.first);
+    for segment in segments {
+        let name = format!("wal/{:020}.seg", segment.first.0);
+        let file = File::open(&segment.path).map_err(Error::file(&name))?;
+        archive.add(&name, file, segment.bytes)?;
     }
-    archive.finish(first, end)
+    archive.finish(first..end, key_id(source.data_dir))
 }
 
 /// The rows of the state, in a file without a name: it is gone with its handle.
-fn rows_of(source: &Source<'_>) -> Result<std::fs::File, Error> {
+fn rows_of(source: &Source<'_>) -> Result<File, Error> {
     use std::io::{BufWriter, Seek, SeekFrom};
     use std::os::unix::fs::OpenOptionsExt;
     let path = source.data_dir.join("backup.tmp");
-    let file = std::fs::File::options()
+    let file = File::options()
         .read(true)
         .write(true)
         .create(true)

@@ -7,30 +7,44 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::archive::read;
-use super::{Error, Manifest, ROWS};
+use super::{Error, Manifest, ROWS, copy_keys, key_id};
 use crate::store::{self, EngineKind};
 use crate::wal;
 
-/// Makes a data directory of a backup; blocks. Key files are not in it.
+/// Makes a data directory of a backup and of key files, where there are some; blocks. Says whether all keys were there.
 ///
 /// # Errors
 /// [`Error::Occupied`] where `data_dir` has something in it, [`Error::Archive`] where the backup is damaged. Nothing is
 /// left behind then.
-pub fn restore(archive: impl Read, data_dir: &Path, engine: EngineKind) -> Result<Manifest, Error> {
-    let is_free = match fs::read_dir(data_dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == ErrorKind::NotFound,
+pub fn restore(
+    archive: impl Read,
+    keys: &Path,
+    data_dir: &Path,
+    engine: EngineKind,
+) -> Result<(Manifest, bool), Error> {
+    let is_there = is_free(data_dir)?;
+    // Beside its place, to be moved there in one step; within it where it is there, as it may be a mount.
+    let making = match is_there {
+        true => data_dir.join(MAKING),
+        false => beside(data_dir),
     };
-    if !is_free {
-        return Err(Error::Occupied(data_dir.to_owned()));
+    if !is_there && let Some(parent) = data_dir.parent() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
+        made.map_err(Error::file(&parent.to_string_lossy()))?;
     }
-    let making = beside(data_dir);
-    private_dir(&making)?;
-    let made = make(archive, &making, engine).and_then(|manifest| {
-        // An empty directory may be there; one with something in it is not replaced.
-        fs::rename(&making, data_dir).map_err(Error::file(&data_dir.to_string_lossy()))?;
-        sync_dir(data_dir.parent().unwrap_or(Path::new(".")))?;
-        Ok(manifest)
+    match DirBuilder::new().mode(0o700).create(&making) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Error::Leftover(making));
+        }
+        made => made.map_err(Error::file(&making.to_string_lossy()))?,
+    }
+    let made = make(archive, keys, &making, engine).and_then(|made| {
+        let moved = match is_there {
+            true => move_within(&making, data_dir),
+            false => fs::rename(&making, data_dir).and_then(|()| sync_parent(data_dir)),
+        };
+        moved.map_err(Error::file(&data_dir.to_string_lossy()))?;
+        Ok(made)
     });
     if made.is_err()
         && let Err(error) = fs::remove_dir_all(&making)
@@ -40,44 +54,128 @@ pub fn restore(archive: impl Read, data_dir: &Path, engine: EngineKind) -> Resul
     made
 }
 
+/// Where it is made within its place.
+const MAKING: &str = ".restoring";
+
+/// Whether the directory is there, with nothing of anybody's in it.
+fn is_free(data_dir: &Path) -> Result<bool, Error> {
+    let entries = match fs::read_dir(data_dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound && !data_dir.is_symlink() => {
+            return Ok(false);
+        }
+        Err(error) => return Err(Error::file(&data_dir.to_string_lossy())(error)),
+    };
+    for entry in entries {
+        let name = entry
+            .map_err(Error::file(&data_dir.to_string_lossy()))?
+            .file_name();
+        match name.to_str() {
+            // Of a file system's own.
+            Some("lost+found") => {}
+            Some(MAKING) => return Err(Error::Leftover(data_dir.join(MAKING))),
+            _ => return Err(Error::Occupied(data_dir.to_owned())),
+        }
+    }
+    Ok(true)
+}
+
 /// `data` becomes `data.restoring`.
 fn beside(data_dir: &Path) -> PathBuf {
     let name = data_dir.file_name().unwrap_or(data_dir.as_os_str());
     let mut name = OsString::from(name);
-    name.push(".restoring");
+    name.push(MAKING);
     data_dir.with_file_name(name)
 }
 
-fn make(archive: impl Read, dir: &Path, engine: EngineKind) -> Result<Manifest, Error> {
-    private_dir(&dir.join("wal"))?;
+/// Moves what was made one level up, the log last: without it nothing is taken for whole.
+fn move_within(making: &Path, data_dir: &Path) -> io::Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(making)? {
+        names.push(entry?.file_name());
+    }
+    names.sort_by_key(|name| name == wal::FOLDER);
+    for name in names {
+        fs::rename(making.join(&name), data_dir.join(&name))?;
+    }
+    fs::remove_dir(making)?;
+    File::open(data_dir)?.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn make(
+    archive: impl Read,
+    keys: &Path,
+    dir: &Path,
+    engine: EngineKind,
+) -> Result<(Manifest, bool), Error> {
+    private_dir(&dir.join(wal::FOLDER))?;
     let manifest = read(archive, |name, file| {
-        let written = File::options()
+        let out = File::options()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(dir.join(name))
-            .and_then(|mut out| io::copy(file, &mut out).and_then(|_bytes| out.sync_all()));
+            .open(dir.join(name));
+        let mut out = match out {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(Error::Archive(format!("{name} is in the backup twice")));
+            }
+            out => out.map_err(Error::file(name))?,
+        };
+        let written = io::copy(file, &mut out).and_then(|_bytes| out.sync_all());
         written.map_err(Error::file(name))
     })?;
-    let rows = dir.join(ROWS);
-    let mut input = BufReader::new(File::open(&rows).map_err(Error::file(ROWS))?);
-    store::load(&dir.join("store"), engine, &mut input)?;
-    fs::remove_file(&rows).map_err(Error::file(ROWS))?;
+    load_rows(dir, engine)?;
+    is_log_whole(dir, &manifest)?;
+    // Keys of another server would make what they cannot open look lost.
+    let is_right = manifest.tag_key.is_none() || key_id(keys) == manifest.tag_key;
+    let has_keys = is_right && copy_keys(keys, dir)?;
+    sync_dir(&dir.join(wal::FOLDER))?;
+    sync_dir(dir)?;
+    Ok((manifest, has_keys))
+}
+
+fn load_rows(dir: &Path, engine: EngineKind) -> Result<(), Error> {
+    let path = dir.join(ROWS);
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::Archive(
+                "the state is missing from the backup".into(),
+            ));
+        }
+        file => file.map_err(Error::file(ROWS))?,
+    };
+    match store::load(&dir.join("store"), engine, &mut BufReader::new(file)) {
+        Err(store::Error::Io(error))
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            return Err(Error::Archive("the state in the backup is damaged".into()));
+        }
+        loaded => loaded?,
+    };
+    fs::remove_file(&path).map_err(Error::file(ROWS))
+}
+
+fn is_log_whole(dir: &Path, manifest: &Manifest) -> Result<(), Error> {
     let log = wal::verify(dir, |_done, _all| {})?;
     let is_known = log.damage.iter().all(|damage| damage.is_known);
     if !is_known || log.damaged > log.damage.len() as u64 {
         return Err(Error::Archive("the log in the backup is damaged".into()));
     }
-    if log.end != manifest.end {
-        let text = format!(
-            "the log ends at {}, the backup says {}",
-            log.end.0, manifest.end.0
-        );
-        return Err(Error::Archive(text));
+    if (log.first, log.end) != (manifest.first, manifest.end) {
+        let text = "the log in the backup is not as long as the backup says";
+        return Err(Error::Archive(text.into()));
     }
-    sync_dir(&dir.join("wal"))?;
-    sync_dir(dir)?;
-    Ok(manifest)
+    Ok(())
 }
 
 fn private_dir(dir: &Path) -> Result<(), Error> {

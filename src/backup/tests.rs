@@ -7,7 +7,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::{Event, Field};
-use crate::redact::{Batch, clean};
+use crate::redact::{Batch, TagKey, clean};
 use crate::store::{ApiKey, EngineKind, Scope};
 use crate::tasks::Tasks;
 
@@ -71,6 +71,10 @@ fn open(dir: &Path) -> (Store, Wal) {
     (store.unwrap(), wal.unwrap())
 }
 
+fn restored(archive: &[u8], keys: &Path, data: &Path) -> Result<(Manifest, bool), Error> {
+    restore(archive, keys, data, EngineKind::default())
+}
+
 fn key(at: usize) -> ApiKey {
     ApiKey {
         id: format!("key-{at}"),
@@ -113,14 +117,16 @@ async fn a_backup_of_what_is_in_use_becomes_a_data_directory_again() {
 
     let target = tempfile::tempdir().unwrap();
     let data = target.path().join("data");
-    let made = restore(archive.as_slice(), &data, EngineKind::default()).unwrap();
+    let (made, _) = restored(&archive, house.dir.path(), &data).unwrap();
     assert_eq!((made.events(), made.end.0), (50, 50));
+    assert!(
+        !made
+            .files
+            .iter()
+            .any(|file| KEYS.contains(&file.path.as_str()))
+    );
     assert_eq!(fs::read_to_string(data.join("files.json")).unwrap(), "{}");
     assert_eq!(fs::read_dir(target.path()).unwrap().count(), 1);
-    for name in KEYS {
-        assert!(!data.join(name).exists(), "{name}");
-    }
-    fs::copy(house.dir.path().join(KEYS[1]), data.join(KEYS[1])).unwrap();
     let (store, wal) = open(&data);
     assert_eq!(texts(&wal), before[..50]);
     let ids = |store: &Store| {
@@ -150,7 +156,7 @@ async fn what_is_damaged_or_cut_is_refused_and_leaves_nothing() {
     let check = |archive: &[u8], what: &str| {
         assert!(super::check(archive).is_err(), "{what}");
         assert!(
-            restore(archive, &data, EngineKind::default()).is_err(),
+            restored(archive, house.dir.path(), &data).is_err(),
             "{what}"
         );
         assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "{what}");
@@ -189,9 +195,9 @@ async fn nothing_is_written_over_or_elsewhere() {
     let house = House::new();
     house.append(1).await;
     let archive = house.backup();
-    let occupied = restore(archive.as_slice(), house.dir.path(), EngineKind::default());
-    assert!(matches!(occupied, Err(Error::Occupied(_))));
     let target = tempfile::tempdir().unwrap();
+    let occupied = restored(&archive, target.path(), house.dir.path());
+    assert!(matches!(occupied, Err(Error::Occupied(_))));
     for name in [
         "../evil",
         "wal/../../evil",
@@ -208,7 +214,7 @@ async fn nothing_is_written_over_or_elsewhere() {
         tar.append(&header, [0].as_slice()).unwrap();
         let evil = tar.into_inner().unwrap();
         let data = target.path().join("data");
-        let made = restore(evil.as_slice(), &data, EngineKind::default());
+        let made = restored(&evil, target.path(), &data);
         assert!(matches!(made, Err(Error::Archive(_))), "{name}: {made:?}");
         assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "{name}");
     }
@@ -226,4 +232,37 @@ async fn what_grows_meanwhile_is_taken_as_it_was() {
     let whole = fs::read(&files[0].path).unwrap();
     assert!(whole.starts_with(&held) && whole.len() > held.len());
     assert_eq!((files.len(), end.0, house.wal.end().0), (1, 3, 7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_directory_may_be_there_and_a_half_made_one_is_named() {
+    let house = House::new();
+    house.append(2).await;
+    let archive = house.backup();
+    let target = tempfile::tempdir().unwrap();
+    fs::create_dir(target.path().join("lost+found")).unwrap();
+    restored(&archive, target.path(), target.path()).unwrap();
+    assert_eq!(texts(&open(target.path()).1).len(), 2);
+    assert!(!target.path().join(".restoring").exists());
+    let other = tempfile::tempdir().unwrap();
+    let data = other.path().join("a/b");
+    fs::create_dir_all(other.path().join("a/b.restoring")).unwrap();
+    let left = restored(&archive, target.path(), &data).unwrap_err();
+    assert!(left.to_string().contains("b.restoring is left"), "{left}");
+    fs::remove_dir(other.path().join("a/b.restoring")).unwrap();
+    restored(&archive, target.path(), &data).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_another_server_are_not_taken() {
+    let house = House::new();
+    TagKey::open_or_create(&house.dir.path().join(KEYS[0])).unwrap();
+    let archive = house.backup();
+    let (other, target) = (House::new(), tempfile::tempdir().unwrap());
+    TagKey::open_or_create(&other.dir.path().join(KEYS[0])).unwrap();
+    let (of_other, of_house) = (target.path().join("a"), target.path().join("b"));
+    let (_, has_keys) = restored(&archive, other.dir.path(), &of_other).unwrap();
+    assert!(!has_keys && !of_other.join(KEYS[1]).exists());
+    let (_, has_keys) = restored(&archive, house.dir.path(), &of_house).unwrap();
+    assert!(has_keys && of_house.join(KEYS[1]).exists());
 }

@@ -20,15 +20,12 @@ use crate::model::Timestamp;
 use crate::store::{self, Store};
 use crate::wal::Wal;
 
-/// The directory of the key files beside the backups.
-pub(super) const KEYS_DIR: &str = "keys";
-
 /// Writes the log and the state of a server as one file, checks it, and says what is in it. The configuration is not in it, nor are the key files, unless the data directory is named. Example: wardline backup /backups --data-dir data
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     /// Directory for the file, made where it is missing.
     dir: PathBuf,
-    /// Data directory, where it is on this machine: its key files are copied to DIR/keys, and no running server is needed.
+    /// Data directory, where it is on this machine: its key files are copied beside the backup, and no running server is needed.
     #[arg(long)]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -37,18 +34,23 @@ pub(super) struct Backup {
 
 /// State and log of a stopped server; `None` where one is running.
 fn opened(data_dir: &Path) -> anyhow::Result<Option<(Store, Wal)>> {
-    if !data_dir.join("wal").is_dir() {
-        anyhow::bail!("{} is no data directory", data_dir.display());
+    let dir = crate::app::store_dir(data_dir);
+    // Opening would make what is missing.
+    if !data_dir.join("wal").is_dir() || !dir.join("secret.key").is_file() {
+        anyhow::bail!("{} is no data directory of a server", data_dir.display());
     }
     let metrics = Arc::new(Metrics::default());
-    let dir = crate::app::store_dir(data_dir);
     let store = match Store::open(
         &dir,
         store::Options::default(),
         Clock::System,
         metrics.clone(),
     ) {
-        Err(store::Error::Locked) => return Ok(None),
+        Err(store::Error::Locked) => {
+            let text = "note: another process has the data directory; the server at --url is asked";
+            output::tell(text);
+            return Ok(None);
+        }
         store => store?,
     };
     let wal = Wal::open(
@@ -85,11 +87,21 @@ pub(super) async fn run(backup: Backup) -> anyhow::Result<Exit> {
     if let Some(exit) = written? {
         return Ok(exit);
     }
-    let manifest = kept(&file, &partial, &path)?;
+    let manifest = match checked(&file, &partial, &backup) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            fs::remove_file(&partial)?;
+            output::tell(&format!("error: {error}"));
+            return Ok(Exit::Findings);
+        }
+    };
+    // The keys first: a backup that has its name has its keys.
     let has_keys = match &backup.data_dir {
-        Some(data_dir) => copy_keys(data_dir, &backup.dir.join(KEYS_DIR))?,
+        Some(data_dir) => backup::copy_keys(data_dir, &backup::keys_of(&path))?,
         None => false,
     };
+    fs::rename(&partial, &path)?;
+    File::open(&backup.dir)?.sync_all()?;
     output::document(&json!({
         "file": path,
         "created": manifest.created,
@@ -128,12 +140,10 @@ async fn written(
     Ok(None)
 }
 
-/// `wardline-20261122T181500Z.tar`.
+/// `wardline-20261122T181500.123Z.tar`.
 fn file_name(now: Timestamp) -> String {
-    let time = now.to_rfc3339();
-    let seconds = time.split('.').next().unwrap_or_default();
-    let digits = seconds.replace(['-', ':', 'Z'], "");
-    format!("wardline-{digits}Z.tar")
+    let time = Timestamp(now.millis() * 1_000_000).to_rfc3339();
+    format!("wardline-{}.tar", time.replace(['-', ':'], ""))
 }
 
 /// What the server sends, as a file; an exit code where it sends none.
@@ -167,51 +177,20 @@ async fn download(server: &Server, mut file: &File) -> anyhow::Result<Option<Exi
     Ok(None)
 }
 
-/// Checks the file and gives it its name.
-fn kept(file: &File, partial: &Path, path: &Path) -> anyhow::Result<Manifest> {
+/// Reads the file again, whole; it must be of the server whose data directory was named.
+fn checked(file: &File, partial: &Path, of: &Backup) -> anyhow::Result<Manifest> {
     file.sync_all()?;
-    let checked = backup::check(BufReader::new(File::open(partial)?));
-    let manifest = match checked {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            fs::remove_file(partial)?;
-            return Err(error.into());
-        }
-    };
-    fs::rename(partial, path)?;
-    if let Some(dir) = path.parent() {
-        File::open(dir)?.sync_all()?;
+    let manifest = backup::check(BufReader::new(File::open(partial)?))?;
+    if let Some(data_dir) = &of.data_dir
+        && backup::key_id(data_dir) != manifest.tag_key
+    {
+        anyhow::bail!(
+            "the server at {} is not the one of {}: it has another tag.key",
+            of.server.url,
+            data_dir.display()
+        );
     }
     Ok(manifest)
-}
-
-/// Copies the key files, those that are there; says whether all are.
-pub(super) fn copy_keys(from: &Path, to: &Path) -> anyhow::Result<bool> {
-    let mut has_all = true;
-    for name in KEYS {
-        let bytes = match fs::read(from.join(name)) {
-            Ok(bytes) => zeroize::Zeroizing::new(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                has_all = false;
-                continue;
-            }
-            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
-        };
-        let path = to.join(name);
-        if let Some(dir) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("cannot write {name}"))?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-    }
-    Ok(has_all)
 }
 
 #[cfg(test)]
@@ -221,6 +200,6 @@ mod tests {
     #[test]
     fn names_of_backups_are_in_order_of_time() {
         let name = file_name(Timestamp(1_763_726_400_123_456_789));
-        assert_eq!(name, "wardline-20251121T120000Z.tar");
+        assert_eq!(name, "wardline-20251121T120000.123Z.tar");
     }
 }

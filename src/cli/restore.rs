@@ -8,7 +8,6 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::backup::{KEYS_DIR, copy_keys};
 use super::{Exit, output};
 use crate::backup::{self, KEYS};
 use crate::store::EngineKind;
@@ -16,7 +15,7 @@ use crate::store::EngineKind;
 /// Makes a data directory of a backup; the index is built at the next start. Example: wardline restore /backups --data-dir data
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// A backup, or the directory of backups, of which the newest is taken. Key files are taken from keys/ beside it.
+    /// A backup, or the directory of backups, of which the newest is taken. Key files are taken from beside it.
     from: PathBuf,
     /// Data directory to make; it must be empty or not there.
     #[arg(long, default_value = "data")]
@@ -43,19 +42,18 @@ pub(super) fn run(restore: &Restore) -> anyhow::Result<Exit> {
     let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     let made = backup::restore(
         BufReader::new(file),
+        &backup::keys_of(&path),
         &restore.data_dir,
         EngineKind::default(),
     );
-    let manifest = match made {
-        Ok(manifest) => manifest,
+    let (manifest, has_keys) = match made {
+        Ok(made) => made,
         Err(error @ backup::Error::Archive(_)) => {
             output::tell(&format!("damage: {}: {error}", path.display()));
             return Ok(Exit::Findings);
         }
         Err(error) => return Err(error.into()),
     };
-    let keys = path.with_file_name(KEYS_DIR);
-    let has_keys = copy_keys(&keys, &restore.data_dir)?;
     output::document(&json!({
         "data_dir": restore.data_dir,
         "created": manifest.created,

@@ -114,19 +114,7 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
             Ok(page) => page,
             Err(exit) => return Ok(exit),
         };
-        for hint in page
-            .pointer("/hints")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let text = |name: &str| hint.get(name).and_then(Value::as_str).unwrap_or_default();
-            let (name, meant) = (text("name"), text("meant"));
-            output::tell(&format!(
-                "note: no event has a field {name}; did you mean {meant}?"
-            ));
-        }
-        tell_unseen(page.pointer("/stats"));
+        tell_notes(&page);
         if search.count {
             let total = page.pointer("/stats/total").cloned().unwrap_or(Value::Null);
             output::emit(&format!("{total}\n"))?;
@@ -153,8 +141,17 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Tells what the answer may not have seen.
-fn tell_unseen(stats: Option<&Value>) {
+/// Tells which names are no fields, and what the answer may not have seen.
+fn tell_notes(page: &Value) {
+    let hints = page.get("hints").and_then(Value::as_array);
+    for hint in hints.into_iter().flatten() {
+        let text = |name: &str| hint.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (name, meant) = (text("name"), text("meant"));
+        output::tell(&format!(
+            "note: no event has a field {name}; did you mean {meant}?"
+        ));
+    }
+    let stats = page.get("stats");
     let unparsed = stats.and_then(|stats| stats.get("unparsed")?.as_u64());
     if let Some(unparsed) = unparsed.filter(|unparsed| *unparsed > 0) {
         output::tell(&format!(

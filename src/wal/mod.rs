@@ -49,6 +49,8 @@ use tokio::sync::watch;
 pub use frame::Frame;
 pub use gaps::Gap;
 pub use reader::Reader;
+pub(crate) use recovery::FOLDER;
+pub use retention::Hold;
 pub use verify::{Damage, Kind as DamageKind, Report, verify};
 
 use disk::Disk;
@@ -264,6 +266,12 @@ impl Wal {
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.status()
+    }
+
+    /// Nothing that is there now is deleted by age or size while the hold lives, until `until` at most.
+    #[must_use]
+    pub fn hold(&self, until: Timestamp) -> Hold {
+        self.0.hold(until)
     }
 
     /// The files that hold what is durable now, oldest first, how much of each does, and behind which event that ends.

@@ -17,7 +17,7 @@ use crate::model::{Offset, Timestamp};
 pub(super) const LOCK: &str = "lock";
 
 /// The folder of the log below a data directory.
-pub(super) const FOLDER: &str = "wal";
+pub(crate) const FOLDER: &str = "wal";
 
 /// What opening needs to know and to write down.
 struct Opening<'a> {

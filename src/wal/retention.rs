@@ -1,18 +1,47 @@
 //! Deleting the oldest segments, whole, and never what a reader still needs.
 
 use std::io;
+use std::sync::Arc;
 
 use super::Error;
 use super::segment;
 use super::state::{Segment, Shared, held};
 use crate::model::{Offset, Timestamp};
 
+/// What is not deleted, and until when.
+#[derive(Debug)]
+pub(super) struct Held {
+    from: Offset,
+    until: Timestamp,
+}
+
+/// Keeps what the log holds from being deleted by age and size while it lives, for so long at most.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "it counts by being there")] Arc<Held>);
+
 const DAY_NS: i64 = 86_400_000_000_000;
 
 impl Shared {
+    /// Nothing that is there now is deleted while the hold lives, until a time.
+    pub(super) fn hold(&self, until: Timestamp) -> Hold {
+        let from = Offset(self.state().first());
+        let hold = Arc::new(Held { from, until });
+        held(&self.holds).push(Arc::downgrade(&hold));
+        Hold(hold)
+    }
+
+    /// The oldest event that somebody holds; `other` where nobody does.
+    fn held_from(&self, now: Timestamp, other: Offset) -> Offset {
+        let mut holds = held(&self.holds);
+        holds.retain(|hold| hold.upgrade().is_some_and(|hold| now < hold.until));
+        let froms = holds.iter().filter_map(|hold| Some(hold.upgrade()?.from));
+        froms.fold(other, Offset::min)
+    }
+
     /// Deletes what is too old or too much and lies wholly before `keep_from`.
     pub(super) fn retain(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
         let mut deleted = 0;
+        let keep_from = self.held_from(now, keep_from);
         while let Some(segment) = self.take_doomed(now, keep_from) {
             // Oldest first: whenever this is interrupted, what remains is a log without its
             // beginning.

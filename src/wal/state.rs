@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 
@@ -11,6 +11,7 @@ use super::disk::{Disk, Handle};
 use super::frame::{Frame, Unpacker};
 use super::gaps::{Gap, Gaps};
 use super::queue::Queue;
+use super::retention::Held;
 use super::segment::{Entry, Table};
 use super::writer::Writer;
 use super::{Options, Status};
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub(super) unpackers: Mutex<Vec<Unpacker>>,
     /// Orders the writers of `gaps.json`.
     saving: Mutex<()>,
+    /// Who reads files of the log that must not go.
+    pub(super) holds: Mutex<Vec<Weak<Held>>>,
 }
 
 /// A segment without the places of its frames.
@@ -236,6 +239,7 @@ impl Shared {
             state: Mutex::new(parts.state),
             grown: Condvar::new(),
             saving: Mutex::new(()),
+            holds: Mutex::default(),
         }
     }
 

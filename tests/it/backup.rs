@@ -114,6 +114,7 @@ fn a_stopped_server_is_backed_up_from_its_directory() {
 
     // Without its key files it says what is missing, and the server does not begin anew without them.
     let moved = at("moved.tar");
+    // Keys lie beside a file by its name.
     std::fs::copy(file, &moved).unwrap();
     let output = run(None, &["restore", text(&moved), "--data-dir", text(&again)]);
     assert_eq!(said(&output, 0)["keys"], false);
@@ -162,4 +163,24 @@ fn a_backup_takes_the_scope_of_an_administrator() {
         (&made["events"], &made["keys"]),
         (&Value::from(0), &Value::from(false))
     );
+}
+
+#[test]
+fn a_backup_of_another_server_than_the_one_named_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (one, other) = (Server::start(&at("one")), Server::start(&at("other")));
+    let (backups, named) = (at("backups"), at("one"));
+    let arguments = ["backup", text(&backups), "--data-dir", text(&named)];
+    let output = run(Some(&other), &arguments);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another tag.key"));
+    assert_eq!(std::fs::read_dir(&backups).unwrap().count(), 0);
+    said(&run(Some(&one), &arguments), 0);
+    // What is no data directory stays as it is.
+    std::fs::create_dir_all(at("hollow/wal")).unwrap();
+    let hollow = at("hollow");
+    let arguments = ["backup", text(&backups), "--data-dir", text(&hollow)];
+    assert_eq!(run(None, &arguments).status.code(), Some(1));
+    assert_eq!(std::fs::read_dir(&hollow).unwrap().count(), 1);
 }

@@ -180,6 +180,34 @@ fn many_appenders_share_an_fsync_and_readers_see_all_once() {
 }
 
 #[test]
+fn retention_leaves_what_is_held_for_so_long() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options {
+        retention_age_days: Some(7),
+        ..small()
+    };
+    let log = Running::open(data.path(), options).unwrap();
+    for at in 0..30 {
+        log.append(&texts(at * 10..at * 10 + 10)).unwrap();
+    }
+    let later = |days: i64| Timestamp(log.clock.now().0 + days * 86_400_000_000_000);
+    let retained = |days: i64| log.wal.enforce_retention(later(days), Offset(150)).unwrap();
+    let short = log.wal.hold(later(9));
+    let hold = log.wal.hold(later(20));
+    assert_eq!(retained(8), 0);
+    let (files, end) = log.wal.files();
+    assert!(files.len() > 2 && files.iter().all(|file| file.path.exists()));
+    assert_eq!((files[0].first, end), (Offset(0), Offset(300)));
+    // The one whose time is over counts no more, the other one goes.
+    assert_eq!(retained(10), 0);
+    drop((short, hold));
+    assert!(retained(10) > 0);
+    let _over = log.wal.hold(later(10));
+    assert_eq!(log.wal.enforce_retention(later(10), Offset(0)).unwrap(), 0);
+    assert!(log.wal.enforce_retention(later(10), Offset(250)).unwrap() > 0);
+}
+
+#[test]
 fn retention_deletes_whole_old_segments_that_nobody_needs() {
     let data = tempfile::tempdir().unwrap();
     let options = Options {
