@@ -19,7 +19,7 @@ use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::unseen::{self, SilentSource};
 use super::{Shared, State, when};
-use crate::index::{self, Hint, Hit, SearchRequest};
+use crate::index::{self, Hint, Hit, Query, SearchRequest};
 use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
@@ -64,6 +64,20 @@ struct SearchInput {
     fields: Option<Vec<String>>,
     /// Whether to count all matches.
     count: Option<bool>,
+    /// Where the query is none: `error`, or `text` to search for its words and say so in `fallback`.
+    #[serde(default)]
+    on_invalid: OnInvalid,
+}
+
+/// What becomes of a text that is no query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OnInvalid {
+    /// It is refused.
+    #[default]
+    Error,
+    /// Its words are searched for.
+    Text,
 }
 
 /// Order of events.
@@ -221,6 +235,18 @@ struct SearchPage {
     /// Where nothing was found: names in the query that are no fields, and what was probably meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hints: Vec<HintJson>,
+    /// Where the query was none and its words were searched for: what was wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Fallback>,
+}
+
+/// Why the words of a query were searched for and not the query.
+#[derive(Debug, Serialize, ToSchema)]
+struct Fallback {
+    /// What is wrong.
+    detail: String,
+    /// Where, a byte offset in the query.
+    position: usize,
 }
 
 /// A name that is nearly that of a field.
@@ -239,7 +265,26 @@ pub(super) fn event_of(hit: &Hit) -> Result<EventJson, Error> {
 }
 
 impl SearchInput {
-    fn request(&self, state: &State) -> Result<SearchRequest, Error> {
+    /// The query, and what was wrong with it where it is its words.
+    fn query(&self, state: &State) -> Result<(Query, Option<Fallback>), Error> {
+        let refused = match state.searcher.parse(&self.query) {
+            Ok(query) => return Ok((query, None)),
+            Err(index::Error::Query(refused)) if self.on_invalid == OnInvalid::Text => refused,
+            Err(error) => return Err(error.into()),
+        };
+        match state.searcher.words(&self.query) {
+            Some(query) => {
+                let fallback = Fallback {
+                    detail: refused.message,
+                    position: refused.position,
+                };
+                Ok((query, Some(fallback)))
+            }
+            None => Err(index::Error::Query(refused).into()),
+        }
+    }
+
+    fn request(&self, query: Query, state: &State) -> Result<SearchRequest, Error> {
         if !(1..=1000).contains(&self.limit) {
             return Err(Error::input(
                 "/limit",
@@ -259,7 +304,7 @@ impl SearchInput {
             ));
         }
         let now = state.clock.now();
-        let mut request = SearchRequest::new(state.searcher.parse(&self.query)?);
+        let mut request = SearchRequest::new(query);
         request.from = when::moment(self.from.as_deref(), "/from", now)?;
         request.to = when::moment(self.to.as_deref(), "/to", now)?;
         request.limit = self.limit;
@@ -270,7 +315,8 @@ impl SearchInput {
     }
 
     fn run(&self, state: &State) -> Result<SearchPage, Error> {
-        let request = self.request(state)?;
+        let (query, fallback) = self.query(state)?;
+        let request = self.request(query, state)?;
         let page = state.searcher.search(&request)?;
         let mut data = Vec::with_capacity(page.hits.len());
         for hit in &page.hits {
@@ -294,6 +340,7 @@ impl SearchInput {
         };
         let hints = hints.into_iter();
         Ok(SearchPage {
+            fallback,
             hints: hints
                 .map(|Hint { name, meant }| HintJson { name, meant })
                 .collect(),

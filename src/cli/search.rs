@@ -35,6 +35,9 @@ pub(super) struct Search {
     /// Only how many events match.
     #[arg(long)]
     count: bool,
+    /// Where the query is none, search for its words and say so.
+    #[arg(long)]
+    or_text: bool,
     /// Read a leaked secret from standard input and find the events that carried it; a query narrows it.
     #[arg(long)]
     secret_stdin: bool,
@@ -108,6 +111,7 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
         let left = search.limit.saturating_sub(events.len() as u64);
         let body = json!({
             "query": query, "from": from, "to": search.to, "cursor": cursor, "count": search.count,
+            "on_invalid": if search.or_text { "text" } else { "error" },
             "limit": if search.count { 1 } else { left.clamp(1, PAGE) },
         });
         let page = match client.post("/api/v1/search", &body).await? {
@@ -149,6 +153,11 @@ fn tell_notes(page: &Value) {
         let (name, meant) = (text("name"), text("meant"));
         output::tell(&format!(
             "note: no event has a field {name}; did you mean {meant}?"
+        ));
+    }
+    if let Some(detail) = page.pointer("/fallback/detail").and_then(Value::as_str) {
+        output::tell(&format!(
+            "note: this is no query ({detail}); its words were searched for"
         ));
     }
     let stats = page.get("stats");

@@ -147,6 +147,12 @@ impl Searcher {
         Ok(parse_within(text, self.worker.clock.now(), limits)?)
     }
 
+    /// The words of a text, where it is no query; `None` where it has none or too many.
+    #[must_use]
+    pub fn words(&self, text: &str) -> Option<Query> {
+        Query::words(text, self.worker.options.query_clauses_max)
+    }
+
     /// One page of the events that match.
     pub fn search(&self, request: &SearchRequest) -> Result<Page, Error> {
         self.counted(|| {

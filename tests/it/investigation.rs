@@ -266,3 +266,25 @@ fn an_answer_says_what_it_could_not_see() {
         "{told}"
     );
 }
+
+#[test]
+fn what_is_no_query_is_refused_or_searched_for_by_its_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let search = |query: &str, on_invalid: &str| {
+        let body = json!({"query": query, "on_invalid": on_invalid, "count": true});
+        server.post("/api/v1/search", &body)
+    };
+    assert_eq!(search("(step", "error").status, 422);
+    let found = search("(step", "text").json();
+    assert_eq!(found["fallback"]["position"], 0);
+    assert_eq!(
+        found["stats"]["total"],
+        search("step", "text").json()["stats"]["total"]
+    );
+    assert!(found["stats"]["total"].as_u64() > Some(0), "{found}");
+    assert_eq!(search("step", "text").json()["fallback"], Value::Null);
+    // Without a word there is nothing to search for.
+    assert_eq!(search("((", "text").status, 422);
+    assert_eq!(search("step", "guess").status, 422);
+}

@@ -41,6 +41,16 @@ impl Query {
         Self(Node::All)
     }
 
+    /// The query for every event whose free text has all words of a text, whatever signs stand between them; `None` where
+    /// it has none, or more than `words_max`.
+    #[must_use]
+    pub fn words(text: &str, words_max: usize) -> Option<Self> {
+        let Phrase(words) = Phrase::of(text);
+        let is_so = |word| Node::Is(Condition::Words(Phrase(vec![word])));
+        let fits = (1..=words_max).contains(&words.len());
+        fits.then(|| Self(Node::And(words.into_iter().map(is_so).collect())))
+    }
+
     /// The query for every event that carries a correlation id which begins so.
     #[must_use]
     pub fn id_prefix(prefix: &str) -> Self {
