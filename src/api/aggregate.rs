@@ -200,7 +200,8 @@ fn time_bucket(bucket: &TimeBucket) -> Value {
     found
 }
 
-fn write(aggregation: &Aggregation) -> Value {
+/// A result as JSON.
+pub(super) fn write(aggregation: &Aggregation) -> Value {
     match aggregation {
         Aggregation::Histogram {
             interval_ms,

@@ -24,6 +24,7 @@ mod alerts;
 mod backup;
 mod context;
 pub(crate) mod csv;
+mod entity;
 mod events;
 pub(crate) mod export;
 mod fields;
@@ -256,6 +257,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     requests::register,
     events::register,
     context::register,
+    entity::register,
     tail::register,
     export::register,
     fields::register,

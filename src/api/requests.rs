@@ -17,7 +17,7 @@ use super::search::{EventJson, StatsJson};
 use super::{Shared, State};
 use crate::index::{Hit, Query, SearchRequest};
 use crate::model::{
-    Field, FieldName, Kind, Severity, Status, Timestamp, each_id_form, id_forms, text_of,
+    Alert, Field, FieldName, Kind, Severity, Status, Timestamp, each_id_form, id_forms, text_of,
 };
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
@@ -97,7 +97,7 @@ struct Gap {
 
 /// An alert, in short.
 #[derive(Debug, Serialize, ToSchema)]
-struct AlertRef {
+pub(super) struct AlertRef {
     /// Its id.
     id: String,
     /// Its title.
@@ -106,6 +106,17 @@ struct AlertRef {
     severity: Severity,
     /// Where in its life.
     status: Status,
+}
+
+impl From<Alert> for AlertRef {
+    fn from(alert: Alert) -> Self {
+        Self {
+            id: alert.id,
+            title: alert.title,
+            severity: alert.severity,
+            status: alert.status,
+        }
+    }
 }
 
 /// One event with what its place in the story needs.
@@ -207,14 +218,7 @@ fn lanes(steps: &[Step]) -> Vec<Lane> {
 
 fn alerts(state: &State, id: &str) -> Result<Vec<AlertRef>, Error> {
     let found = state.store.alerts_of_request(id, ALERTS_MAX)?.into_iter();
-    Ok(found
-        .map(|alert| AlertRef {
-            id: alert.id,
-            title: alert.title,
-            severity: alert.severity,
-            status: alert.status,
-        })
-        .collect())
+    Ok(found.map(AlertRef::from).collect())
 }
 
 /// Takes the ids of an event that begin so and are not known yet, in whatever form.

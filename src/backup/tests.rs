@@ -266,3 +266,46 @@ async fn keys_of_another_server_are_not_taken() {
     let (_, has_keys) = restored(&archive, house.dir.path(), &of_house).unwrap();
     assert!(has_keys && of_house.join(KEYS[1]).exists());
 }
+
+/// Does something when the first byte arrives.
+struct Meanwhile<F> {
+    out: Vec<u8>,
+    happens: Option<F>,
+}
+
+impl<F: FnOnce()> Write for Meanwhile<F> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(happens) = self.happens.take() {
+            happens();
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_files_were_read_is_not_ahead_of_the_log() {
+    let house = House::new();
+    house.append(2).await;
+    let positions = house.dir.path().join("files.json");
+    fs::write(&positions, r#"{"read":2}"#).unwrap();
+    let mut out = Meanwhile {
+        out: Vec::new(),
+        happens: Some(|| fs::write(&positions, r#"{"read":5}"#).unwrap()),
+    };
+    let source = Source {
+        data_dir: house.dir.path(),
+        store: &house.store,
+        wal: &house.wal,
+        now: NOON,
+    };
+    create(&source, &mut out).unwrap();
+    let target = tempfile::tempdir().unwrap();
+    restored(&out.out, house.dir.path(), target.path()).unwrap();
+    let kept = fs::read_to_string(target.path().join("files.json")).unwrap();
+    assert_eq!(kept, r#"{"read":2}"#);
+}

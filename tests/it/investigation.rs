@@ -288,3 +288,59 @@ fn what_is_no_query_is_refused_or_searched_for_by_its_words() {
     assert_eq!(search("((", "text").status, 422);
     assert_eq!(search("step", "guess").status, 422);
 }
+
+#[test]
+fn an_entity_is_told_by_all_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    let line = |at: u32, ip: &str, user: &str, status: u16| {
+        format!(
+            r#"{{"time":"2026-11-21T12:00:{at:02}Z","client_ip":"{ip}","user_id":"{user}","method":"GET","route":"/v1/orders/{{id}}","status":{status}}}"#
+        )
+    };
+    let lines = [
+        line(1, "203.0.113.7", "kim", 200),
+        line(2, "203.0.113.7", "lee", 404),
+        line(3, "203.0.113.9", "kim", 200),
+        line(4, "198.51.100.1", "kim", 200),
+    ];
+    server.ingest("", lines.join("\n").as_bytes());
+    server.settle();
+    let entity = |query: &str| server.get(&format!("/api/v1/entity?{query}"));
+    let ip = entity("field=client.ip&value=203.0.113.7").json();
+    assert_eq!((&ip["events"], &ip["alerts"]), (&json!(2), &json!([])));
+    assert_eq!(ip["first_seen"], "2026-11-21T12:00:01.000Z");
+    assert_eq!(ip["last_seen"], "2026-11-21T12:00:02.000Z");
+    let top = |entity: &Value, name: &str| {
+        let buckets = entity["values"][name]["buckets"].as_array().unwrap();
+        let keys = buckets
+            .iter()
+            .map(|bucket| bucket["key"].as_str().unwrap().to_owned());
+        let mut keys: Vec<String> = keys.collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(top(&ip, "statuses"), ["200", "404"]);
+    assert_eq!(top(&ip, "users"), ["kim", "lee"]);
+    assert_eq!(top(&ip, "routes"), ["/v1/orders/{id}"]);
+    let network = entity("field=client.ip&value=203.0.113.0%2F24").json();
+    assert_eq!(network["events"], 3);
+    let user = entity("field=user.id&value=kim&from=2026-11-21T12:00:02Z").json();
+    assert_eq!(user["events"], 2);
+    assert_eq!(top(&user, "addresses"), ["198.51.100.1", "203.0.113.9"]);
+    let nobody = entity("field=user.id&value=nobody").json();
+    assert_eq!(
+        (&nobody["events"], &nobody["first_seen"]),
+        (&json!(0), &Value::Null)
+    );
+    for bad in [
+        "field=message&value=x",
+        "field=client.ip&value=",
+        "field=client.ip&value=203.0.113.0%2F99",
+        "field=client.ip&value=x%20OR%20y",
+        "field=user.id",
+        "field=user.id&value=x&from=yesterday",
+    ] {
+        assert_eq!(entity(bad).status, 422, "{bad}");
+    }
+}
