@@ -144,7 +144,7 @@ impl Asked {
 }
 
 /// The first or last event's time.
-fn edge(state: &State, request: &AggregateRequest, sort: Sort) -> Result<Option<String>, Error> {
+fn edge(state: &State, request: &AggregateRequest, sort: Sort) -> Result<Option<Timestamp>, Error> {
     let mut search = SearchRequest::new(request.query.clone());
     (search.from, search.to) = (request.from, request.to);
     (search.limit, search.sort) = (1, sort);
@@ -152,8 +152,7 @@ fn edge(state: &State, request: &AggregateRequest, sort: Sort) -> Result<Option<
     let Some(hit) = page.hits.first() else {
         return Ok(None);
     };
-    let time = hit.event().map_err(Error::internal)?.time;
-    Ok(Some(Timestamp::to_rfc3339(time)))
+    Ok(Some(hit.event().map_err(Error::internal)?.time))
 }
 
 fn aggregates() -> Vec<(String, Aggregate)> {
@@ -192,12 +191,16 @@ fn alerts(state: &State, field: Field, value: &str) -> Result<Vec<AlertRef>, Err
 fn run(asked: &Asked, state: &State) -> Result<EntitySummary, Error> {
     let now = state.clock.now();
     let (field, query) = asked.query(state)?;
-    let request = AggregateRequest {
+    let mut request = AggregateRequest {
         query,
         from: when::moment(asked.from.as_deref(), "/from", now)?,
         to: when::moment(asked.to.as_deref(), "/to", now)?,
         aggregates: aggregates(),
     };
+    let first = edge(state, &request, Sort::Asc)?;
+    let last = edge(state, &request, Sort::Desc)?;
+    // Its own time, in as many buckets as that of all events would have.
+    (request.from, request.to) = (first.or(request.from), last.or(request.to));
     let found = state.searcher.aggregate(&request)?;
     let mut values: Map<String, Value> = found
         .results
@@ -208,8 +211,8 @@ fn run(asked: &Asked, state: &State) -> Result<EntitySummary, Error> {
         field: field.name(),
         value: asked.value.clone(),
         events: found.stats.total.unwrap_or(0),
-        first_seen: edge(state, &request, Sort::Asc)?,
-        last_seen: edge(state, &request, Sort::Desc)?,
+        first_seen: first.map(Timestamp::to_rfc3339),
+        last_seen: last.map(Timestamp::to_rfc3339),
         times: values.remove("times").unwrap_or(Value::Null),
         values,
         alerts: alerts(state, field, &asked.value)?,

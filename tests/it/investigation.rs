@@ -320,6 +320,11 @@ fn an_entity_is_told_by_all_it_did() {
         keys.sort();
         keys
     };
+    let times = ip["times"]["buckets"].as_array().unwrap();
+    assert_eq!(
+        times[0]["count"], 1,
+        "its own time, not that of all: {times:?}"
+    );
     assert_eq!(top(&ip, "statuses"), ["200", "404"]);
     assert_eq!(top(&ip, "users"), ["kim", "lee"]);
     assert_eq!(top(&ip, "routes"), ["/v1/orders/{id}"]);
