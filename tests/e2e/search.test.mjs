@@ -231,6 +231,10 @@ test('older events are loaded, and only the rows in view are in the document', a
     message: `line ${at}`,
   }));
   await api.ingest(many);
+  await until('all events to be searchable', async () => {
+    const found = await api.post('/search', { query: `service.name:"many-${id}"`, limit: 1, count: true });
+    return found.stats.total === many.length;
+  });
   await withPage(browser, server, {}, async (page) => {
     await signIn(page, server, `/search?from=now-24h&q=service.name:"many-${id}"`);
     const grid = page.getByRole('grid', { name: /Events/ });
