@@ -1,6 +1,8 @@
 //! `GET /api/v1/entity`: who or what an address, network, user, credential or user agent is, by all it did: since when,
 //! how much, where and with what success.
 
+use std::net::IpAddr;
+
 use axum::Json as Answer;
 use axum::extract::State as With;
 use serde::{Deserialize, Serialize};
@@ -104,8 +106,9 @@ struct EntitySummary {
     /// `addresses`, `countries`, `networks`, `users`, `credentials`, `user_agents`.
     #[schema(value_type = std::collections::BTreeMap<String, Object>)]
     values: Map<String, Value>,
-    /// The newest alerts that name it, at most 20.
-    alerts: Vec<AlertRef>,
+    /// The newest alerts that name it, at most 20, out of the 200 newest with its text; not told of networks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<Vec<AlertRef>>,
     /// What was looked at.
     stats: StatsJson,
 }
@@ -125,14 +128,7 @@ impl Asked {
         if self.value.is_empty() {
             return Err(refused());
         }
-        // Only an address has more than one way to be written: as a network.
-        let is_network = field.kind() == Kind::Ip
-            && self.value.contains('/')
-            && self
-                .value
-                .bytes()
-                .all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b));
-        let query = match is_network {
+        let query = match is_network(field, &self.value) {
             true => {
                 let text = format!("{}:{}", field.name(), self.value);
                 state.searcher.parse(&text).ok()
@@ -173,19 +169,40 @@ fn aggregates() -> Vec<(String, Aggregate)> {
         .collect()
 }
 
-/// The newest alerts that name the entity, among those that hold its text.
-fn alerts(state: &State, field: Field, value: &str) -> Result<Vec<AlertRef>, Error> {
+/// The newest alerts that name the entity, among those that hold its text; `None` of a network, which no text names.
+fn alerts(state: &State, field: Field, value: &str) -> Result<Option<Vec<AlertRef>>, Error> {
+    if is_network(field, value) {
+        return Ok(None);
+    }
+    let value = plain(value);
     let filter = AlertFilter {
-        text: Some(value.to_owned()),
+        text: Some(value.clone()),
         ..AlertFilter::default()
     };
     let found = state.store.alerts(&filter, ALERTS_LOOKED_AT_MAX, None)?;
     let is_named = |alert: &Alert| {
         let mut entities = alert.entities.iter();
-        entities.any(|is| is.kind == field.name() && is.value.eq_ignore_ascii_case(value))
+        entities.any(|is| is.kind == field.name() && plain(&is.value) == value)
     };
     let named = found.alerts.into_iter().filter(is_named);
-    Ok(named.take(ALERTS_MAX).map(AlertRef::from).collect())
+    Ok(Some(named.take(ALERTS_MAX).map(AlertRef::from).collect()))
+}
+
+/// An address or a number as it is written most often; other texts without case.
+fn plain(value: &str) -> String {
+    if let Ok(address) = value.parse::<IpAddr>() {
+        return address.to_canonical().to_string();
+    }
+    match value.parse::<u64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => value.to_lowercase(),
+    }
+}
+
+/// Only an address has a value that stands for many: a network.
+fn is_network(field: Field, value: &str) -> bool {
+    let is_sign = |b: u8| b.is_ascii_hexdigit() || b".:/".contains(&b);
+    field.kind() == Kind::Ip && value.contains('/') && value.bytes().all(is_sign)
 }
 
 fn run(asked: &Asked, state: &State) -> Result<EntitySummary, Error> {
@@ -226,4 +243,19 @@ async fn show(
     Params(asked): Params<Asked>,
 ) -> Result<Answer<EntitySummary>, Error> {
     Ok(Answer(state.search(move |state| run(&asked, state)).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_however_they_are_written() {
+        let check = |one: &str, other: &str| assert_eq!(plain(one), plain(other));
+        check("2001:DB8:0:0::BBBB", "2001:db8::bbbb");
+        check("::ffff:198.51.100.77", "198.51.100.77");
+        check("064500", "64500");
+        check("\u{dc}N\u{cf}", "\u{fc}n\u{ef}");
+        assert_ne!(plain("198.51.100.7"), plain("198.51.100.77"));
+    }
 }

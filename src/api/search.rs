@@ -327,7 +327,9 @@ impl SearchInput {
             });
         }
         let mut stats = StatsJson::from(&page.stats);
-        if self.cursor.is_none() && page.next_cursor.is_none() {
+        // What waits to be searchable may be anything.
+        let is_whole = page.next_cursor.is_none() && stats.lag_events == 0;
+        if self.cursor.is_none() && is_whole {
             let (sources, now) = (state.store.sources(), state.clock.now());
             stats.unparsed = unseen::unparsed(state, &request)?;
             stats.silent_sources = Some(unseen::silent(sources, now, request.to));

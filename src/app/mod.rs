@@ -29,7 +29,7 @@ use keeper::Keeper;
 use pace::Pace;
 pub use problems::problems;
 
-use crate::{detect, index, ingest, notify, pipeline, redact, store, wal};
+use crate::{backup, detect, index, ingest, notify, pipeline, redact, store, wal};
 
 /// How long a drain may take before what is left is abandoned.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
@@ -403,6 +403,10 @@ fn intake(
 fn redactor(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Redactor>, Error> {
     let dir = &config.data_dir;
     private_dir(dir).map_err(|error| Error::DataDir(dir.clone(), error))?;
+    if backup::is_being_restored(dir) {
+        let text = "a backup is being restored into it, or was not to its end; then empty it and restore again";
+        return Err(Error::DataDir(dir.clone(), std::io::Error::other(text)));
+    }
     if let Some(what) = keys::lost(dir).next() {
         return Err(Error::KeyLost(what));
     }

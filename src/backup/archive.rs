@@ -87,10 +87,21 @@ impl<W: Write> Writer<W> {
 
     /// Ends the archive with what it holds.
     pub(super) fn finish(
-        mut self,
+        self,
         events: Range<Offset>,
         tag_key: Option<String>,
     ) -> Result<Manifest, Error> {
+        let (manifest, mut out) = self.ended(events, tag_key)?;
+        out.flush().map_err(Error::file(MANIFEST))?;
+        Ok(manifest)
+    }
+
+    /// The manifest, written, and where all was written to.
+    pub(super) fn ended(
+        mut self,
+        events: Range<Offset>,
+        tag_key: Option<String>,
+    ) -> Result<(Manifest, W), Error> {
         let manifest = Manifest {
             format: FORMAT,
             wardline: env!("CARGO_PKG_VERSION").to_owned(),
@@ -103,9 +114,8 @@ impl<W: Write> Writer<W> {
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| Error::file(MANIFEST)(error.into()))?;
         self.append(MANIFEST, text.as_slice(), text.len() as u64)?;
-        let mut out = self.tar.into_inner().map_err(Error::file(MANIFEST))?;
-        out.flush().map_err(Error::file(MANIFEST))?;
-        Ok(manifest)
+        let out = self.tar.into_inner().map_err(Error::file(MANIFEST))?;
+        Ok((manifest, out))
     }
 }
 

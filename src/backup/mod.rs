@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use archive::check;
 pub use keys::{KEYS, copy_keys, key_id, keys_of};
 pub use manifest::{Entry, Manifest};
-pub use restore::restore;
+pub use restore::{is_being_restored, restore};
 
 use crate::model::Timestamp;
 use crate::store::{self, Store};
@@ -46,7 +46,9 @@ pub enum Error {
     #[error("{0} is not empty; restore into a directory that is empty or not there yet")]
     Occupied(PathBuf),
     /// A restore before did not end, or another one is under way.
-    #[error("{0} is left of a restore that did not end; delete it and try again")]
+    #[error(
+        "{0} is left of a restore that did not end; delete it and all beside it that came with it, then try again"
+    )]
     Leftover(PathBuf),
     /// The state.
     #[error("state: {0}")]

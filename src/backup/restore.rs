@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::archive::read;
-use super::{Error, Manifest, ROWS, copy_keys, key_id};
+use super::{Error, FILES, Manifest, ROWS, copy_keys, key_id};
 use crate::store::{self, EngineKind};
 use crate::wal;
 
@@ -57,6 +57,12 @@ pub fn restore(
 /// Where it is made within its place.
 const MAKING: &str = ".restoring";
 
+/// Whether a restore into the directory is under way, or did not end: what is there is not whole.
+#[must_use]
+pub fn is_being_restored(data_dir: &Path) -> bool {
+    data_dir.join(MAKING).exists()
+}
+
 /// Whether the directory is there, with nothing of anybody's in it.
 fn is_free(data_dir: &Path) -> Result<bool, Error> {
     let entries = match fs::read_dir(data_dir) {
@@ -66,6 +72,9 @@ fn is_free(data_dir: &Path) -> Result<bool, Error> {
         }
         Err(error) => return Err(Error::file(&data_dir.to_string_lossy())(error)),
     };
+    if is_being_restored(data_dir) {
+        return Err(Error::Leftover(data_dir.join(MAKING)));
+    }
     for entry in entries {
         let name = entry
             .map_err(Error::file(&data_dir.to_string_lossy()))?
@@ -73,7 +82,6 @@ fn is_free(data_dir: &Path) -> Result<bool, Error> {
         match name.to_str() {
             // Of a file system's own.
             Some("lost+found") => {}
-            Some(MAKING) => return Err(Error::Leftover(data_dir.join(MAKING))),
             _ => return Err(Error::Occupied(data_dir.to_owned())),
         }
     }
@@ -95,6 +103,10 @@ fn move_within(making: &Path, data_dir: &Path) -> io::Result<()> {
         names.push(entry?.file_name());
     }
     names.sort_by_key(|name| name == wal::FOLDER);
+    let is_there = |name: &OsString| data_dir.join(name).exists();
+    if names.iter().any(is_there) {
+        return Err(ErrorKind::DirectoryNotEmpty.into());
+    }
     for name in names {
         fs::rename(making.join(&name), data_dir.join(&name))?;
     }
@@ -131,6 +143,7 @@ fn make(
         let written = io::copy(file, &mut out).and_then(|_bytes| out.sync_all());
         written.map_err(Error::file(name))
     })?;
+    are_small_files_whole(dir)?;
     load_rows(dir, engine)?;
     is_log_whole(dir, &manifest)?;
     // Keys of another server would make what they cannot open look lost.
@@ -139,6 +152,19 @@ fn make(
     sync_dir(&dir.join(wal::FOLDER))?;
     sync_dir(dir)?;
     Ok((manifest, has_keys))
+}
+
+fn are_small_files_whole(dir: &Path) -> Result<(), Error> {
+    for name in FILES {
+        let bytes = match fs::read(dir.join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            bytes => bytes.map_err(Error::file(name))?,
+        };
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
+            return Err(Error::Archive(format!("{name} in the backup is damaged")));
+        }
+    }
+    Ok(())
 }
 
 fn load_rows(dir: &Path, engine: EngineKind) -> Result<(), Error> {
@@ -171,7 +197,9 @@ fn is_log_whole(dir: &Path, manifest: &Manifest) -> Result<(), Error> {
     if !is_known || log.damaged > log.damage.len() as u64 {
         return Err(Error::Archive("the log in the backup is damaged".into()));
     }
-    if (log.first, log.end) != (manifest.first, manifest.end) {
+    let known = store::known_checkpoint(&dir.join("store"))?;
+    let is_short = log.segments == 0 || known.is_some_and(|known| known > log.end);
+    if is_short || (log.first, log.end) != (manifest.first, manifest.end) {
         let text = "the log in the backup is not as long as the backup says";
         return Err(Error::Archive(text.into()));
     }

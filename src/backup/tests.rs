@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Event, Field};
+use crate::model::{Event, Field, Offset};
 use crate::redact::{Batch, TagKey, clean};
 use crate::store::{ApiKey, EngineKind, Scope};
 use crate::tasks::Tasks;
@@ -244,6 +244,11 @@ async fn an_empty_directory_may_be_there_and_a_half_made_one_is_named() {
     restored(&archive, target.path(), target.path()).unwrap();
     assert_eq!(texts(&open(target.path()).1).len(), 2);
     assert!(!target.path().join(".restoring").exists());
+    // What was half moved is neither served nor restored over.
+    fs::create_dir(target.path().join(".restoring")).unwrap();
+    assert!(is_being_restored(target.path()));
+    let left = restored(&archive, target.path(), target.path()).unwrap_err();
+    assert!(matches!(left, Error::Leftover(_)), "{left}");
     let other = tempfile::tempdir().unwrap();
     let data = other.path().join("a/b");
     fs::create_dir_all(other.path().join("a/b.restoring")).unwrap();
@@ -308,4 +313,27 @@ async fn how_far_files_were_read_is_not_ahead_of_the_log() {
     restored(&out.out, house.dir.path(), target.path()).unwrap();
     let kept = fs::read_to_string(target.path().join("files.json")).unwrap();
     assert_eq!(kept, r#"{"read":2}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_agrees_with_itself_may_still_be_none() {
+    let house = House::new();
+    house.append(2).await;
+    fs::write(house.dir.path().join("files.json"), "not json").unwrap();
+    let archive = house.backup();
+    let target = tempfile::tempdir().unwrap();
+    let check = |archive: &[u8], what: &str| {
+        let made = restored(archive, target.path(), &target.path().join("data"));
+        assert!(matches!(made, Err(Error::Archive(_))), "{what}: {made:?}");
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0, "{what}");
+    };
+    check(&archive, "positions that are none");
+    let mut without_log = archive::Writer::new(Vec::new(), NOON);
+    let mut rows = Vec::new();
+    house.store.dump(&mut rows).unwrap();
+    let length = rows.len() as u64;
+    without_log.add(ROWS, rows.as_slice(), length).unwrap();
+    let (manifest, bytes) = without_log.ended(Offset(0)..Offset(0), None).unwrap();
+    assert_eq!(super::check(bytes.as_slice()).unwrap(), manifest);
+    check(&bytes, "no log");
 }

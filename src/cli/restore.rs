@@ -28,7 +28,8 @@ fn newest(dir: &Path) -> anyhow::Result<PathBuf> {
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let is_backup = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("wardline-") && name.ends_with(".tar"))
+        let is_ours = |name: &str| name.starts_with("wardline-") && name.ends_with(".tar");
+        name.is_some_and(is_ours) && path.is_file()
     };
     let newest = paths.filter(is_backup).max();
     newest.with_context(|| format!("there is no backup in {}", dir.display()))

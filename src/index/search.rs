@@ -150,7 +150,9 @@ impl Searcher {
     /// The words of a text, where it is no query; `None` where it has none or too many.
     #[must_use]
     pub fn words(&self, text: &str) -> Option<Query> {
-        Query::words(text, self.worker.options.query_clauses_max)
+        let options = &self.worker.options;
+        let fits = text.len() <= options.query_bytes_max;
+        fits.then(|| Query::words(text, options.query_clauses_max))?
     }
 
     /// One page of the events that match.

@@ -45,7 +45,12 @@ impl Query {
     /// it has none, or more than `words_max`.
     #[must_use]
     pub fn words(text: &str, words_max: usize) -> Option<Self> {
-        let Phrase(words) = Phrase::of(text);
+        // Operators of a query that was begun are no words of it.
+        let words = text.split_whitespace();
+        let words = words.filter(|word| !["AND", "OR", "NOT"].contains(word));
+        let Phrase(mut words) = Phrase::of(&words.collect::<Vec<_>>().join(" "));
+        words.sort_unstable();
+        words.dedup();
         let is_so = |word| Node::Is(Condition::Words(Phrase(vec![word])));
         let fits = (1..=words_max).contains(&words.len());
         fits.then(|| Self(Node::And(words.into_iter().map(is_so).collect())))
