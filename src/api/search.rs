@@ -104,6 +104,9 @@ const fn default_limit() -> usize {
     100
 }
 
+/// How far the index may be behind, in nanoseconds, for an answer to say what it did not see: a minute.
+const BEHIND_MAX: i64 = 60_000_000_000;
+
 /// Most fields of a projection.
 pub(super) const FIELDS_MAX: usize = 100;
 
@@ -327,10 +330,12 @@ impl SearchInput {
             });
         }
         let mut stats = StatsJson::from(&page.stats);
-        // What waits to be searchable may be anything.
-        let is_whole = page.next_cursor.is_none() && stats.lag_events == 0;
+        let now = state.clock.now();
+        // An index that is being built has not seen them either.
+        let behind = now.0.saturating_sub(page.stats.complete_until.0);
+        let is_whole = page.next_cursor.is_none() && behind < BEHIND_MAX;
         if self.cursor.is_none() && is_whole {
-            let (sources, now) = (state.store.sources(), state.clock.now());
+            let sources = state.store.sources();
             stats.unparsed = unseen::unparsed(state, &request)?;
             stats.silent_sources = Some(unseen::silent(sources, now, request.to));
         }
