@@ -2,6 +2,7 @@
 //! Modules stand in floor order; a module uses only those above it in this list and its own folder.
 
 pub mod clock;
+mod files;
 pub mod metrics;
 pub mod tasks;
 

@@ -29,7 +29,7 @@ use keeper::Keeper;
 use pace::Pace;
 pub use problems::problems;
 
-use crate::{backup, detect, index, ingest, notify, pipeline, redact, store, wal};
+use crate::{backup, detect, files, index, ingest, notify, pipeline, redact, store, wal};
 
 /// How long a drain may take before what is left is abandoned.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
@@ -334,11 +334,8 @@ impl Durable {
 }
 
 fn private_dir(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
+    use std::os::unix::fs::PermissionsExt;
+    files::private_dir(dir)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
 }
 

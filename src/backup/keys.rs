@@ -1,13 +1,13 @@
 //! The key files, which stay out of backups and are copied beside them.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::Error;
+use crate::files;
 use crate::redact::TagKey;
 
 /// Key files below a data directory.
@@ -34,23 +34,16 @@ pub fn copy_keys(from: &Path, to: &Path) -> Result<bool, Error> {
     let mut has_all = true;
     for name in KEYS {
         match fs::read(from.join(name)).map(Zeroizing::new) {
-            Ok(bytes) => write(&to.join(name), &bytes).map_err(Error::file(name))?,
+            Ok(bytes) => {
+                let path = to.join(name);
+                let dir = path.parent().unwrap_or(to);
+                let written =
+                    files::private_dir(dir).and_then(|()| files::write_new(&path, &bytes));
+                written.map_err(Error::file(name))?;
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => has_all = false,
             Err(error) => return Err(Error::file(name)(error)),
         }
     }
     Ok(has_all)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    File::open(dir)?.sync_all()
 }

@@ -12,7 +12,7 @@ mod restore;
 mod tests;
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 pub use archive::check;
@@ -20,6 +20,7 @@ pub use keys::{KEYS, copy_keys, key_id, keys_of};
 pub use manifest::{Entry, Manifest};
 pub use restore::{is_being_restored, restore};
 
+use crate::files;
 use crate::model::Timestamp;
 use crate::store::{self, Store};
 use crate::wal::{self, Wal};
@@ -114,16 +115,10 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
 
 /// The rows of the state, in a file without a name: it is gone with its handle.
 fn rows_of(source: &Source<'_>) -> Result<File, Error> {
-    use std::io::{BufWriter, Seek, SeekFrom};
-    use std::os::unix::fs::OpenOptionsExt;
     let path = source.data_dir.join("backup.tmp");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
+    // One that a kill has left is emptied.
+    let opened = files::private(&path).and_then(|file| file.set_len(0).map(|()| file));
+    let file = opened
         .and_then(|file| std::fs::remove_file(&path).map(|()| file))
         .map_err(Error::file("backup.tmp"))?;
     let mut out = BufWriter::new(file);

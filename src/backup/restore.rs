@@ -1,13 +1,13 @@
 //! A data directory out of a backup. It is made beside its place and moved there when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::archive::read;
 use super::{Error, FILES, Manifest, ROWS, copy_keys, key_id};
+use crate::files;
 use crate::store::{self, EngineKind};
 use crate::wal;
 
@@ -29,10 +29,9 @@ pub fn restore(
         false => beside(data_dir),
     };
     if !is_there && let Some(parent) = data_dir.parent() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
-        made.map_err(Error::file(&parent.to_string_lossy()))?;
+        files::private_dir(parent).map_err(Error::file(&parent.to_string_lossy()))?;
     }
-    match DirBuilder::new().mode(0o700).create(&making) {
+    match files::new_private_dir(&making) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(Error::Leftover(making));
         }
@@ -41,7 +40,7 @@ pub fn restore(
     let made = make(archive, keys, &making, engine).and_then(|made| {
         let moved = match is_there {
             true => move_within(&making, data_dir),
-            false => fs::rename(&making, data_dir).and_then(|()| sync_parent(data_dir)),
+            false => fs::rename(&making, data_dir).and_then(|()| files::sync_parent(data_dir)),
         };
         moved.map_err(Error::file(&data_dir.to_string_lossy()))?;
         Ok(made)
@@ -111,14 +110,7 @@ fn move_within(making: &Path, data_dir: &Path) -> io::Result<()> {
         fs::rename(making.join(&name), data_dir.join(&name))?;
     }
     fs::remove_dir(making)?;
-    File::open(data_dir)?.sync_all()
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    files::sync_dir(data_dir)
 }
 
 fn make(
@@ -127,14 +119,10 @@ fn make(
     dir: &Path,
     engine: EngineKind,
 ) -> Result<(Manifest, bool), Error> {
-    private_dir(&dir.join(wal::FOLDER))?;
+    let log = dir.join(wal::FOLDER);
+    files::new_private_dir(&log).map_err(Error::file(wal::FOLDER))?;
     let manifest = read(archive, |name, file| {
-        let out = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(dir.join(name));
-        let mut out = match out {
+        let mut out = match files::new_private(&dir.join(name)) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Err(Error::Archive(format!("{name} is in the backup twice")));
             }
@@ -149,8 +137,8 @@ fn make(
     // Keys of another server would make what they cannot open look lost.
     let is_right = manifest.tag_key.is_none() || key_id(keys) == manifest.tag_key;
     let has_keys = is_right && copy_keys(keys, dir)?;
-    sync_dir(&dir.join(wal::FOLDER))?;
-    sync_dir(dir)?;
+    files::sync_dir(&log).map_err(Error::file(wal::FOLDER))?;
+    files::sync_dir(dir).map_err(Error::file("data directory"))?;
     Ok((manifest, has_keys))
 }
 
@@ -204,20 +192,4 @@ fn is_log_whole(dir: &Path, manifest: &Manifest) -> Result<(), Error> {
         return Err(Error::Archive(text.into()));
     }
     Ok(())
-}
-
-fn private_dir(dir: &Path) -> Result<(), Error> {
-    let mut builder = DirBuilder::new();
-    let made = builder.mode(0o700).create(dir);
-    made.map_err(Error::file(&dir.to_string_lossy()))
-}
-
-fn sync_dir(dir: &Path) -> Result<(), Error> {
-    let dir = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
-    let synced = File::open(dir).and_then(|dir| dir.sync_all());
-    synced.map_err(Error::file(&dir.to_string_lossy()))
 }

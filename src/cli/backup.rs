@@ -1,8 +1,7 @@
 //! `wardline backup`: the log and the state as one file, of a running or a stopped server.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::client::Client;
 use super::{Exit, Server, output};
 use crate::backup::{self, KEYS, Manifest, Source};
 use crate::clock::Clock;
+use crate::files;
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::store::{self, Store};
@@ -69,17 +69,10 @@ pub(super) async fn run(backup: Backup) -> anyhow::Result<Exit> {
         None => None,
     };
     let in_dir = |what: &str| format!("cannot {what} {}", backup.dir.display());
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(&backup.dir);
-    made.with_context(|| in_dir("make"))?;
+    files::private_dir(&backup.dir).with_context(|| in_dir("make"))?;
     let path = backup.dir.join(file_name(now));
     let partial = path.with_extension("tar.partial");
-    let file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&partial)
-        .with_context(|| in_dir("write into"))?;
+    let file = files::new_private(&partial).with_context(|| in_dir("write into"))?;
     let written = written(&backup, stopped.as_ref(), &file, now).await;
     if !matches!(written, Ok(None)) {
         fs::remove_file(&partial)?;
@@ -101,7 +94,7 @@ pub(super) async fn run(backup: Backup) -> anyhow::Result<Exit> {
         None => false,
     };
     fs::rename(&partial, &path)?;
-    File::open(&backup.dir)?.sync_all()?;
+    files::sync_dir(&backup.dir)?;
     output::document(&json!({
         "file": path,
         "created": manifest.created,

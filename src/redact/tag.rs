@@ -2,16 +2,17 @@
 //! log by those who hold it, and by nobody who only holds the log.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::Read;
 use std::ops::Range;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use aws_lc_rs::{digest, hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encoding;
+use crate::files;
 
 /// The key could not be opened or made. Holds no path and no key material.
 #[derive(Debug, thiserror::Error)]
@@ -113,12 +114,12 @@ impl TagKey {
         bytes.reserve_exact(kept);
         bytes.extend_from_slice(old.get(..kept).unwrap_or_default());
         let fresh = path.with_extension("key.new");
-        write_new(&fresh, &bytes).map_err(|error| match error.kind() {
+        files::write_new(&fresh, &bytes).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => KeyError::Busy,
             _ => error.into(),
         })?;
         fs::rename(&fresh, path)?;
-        sync_parent(path)?;
+        files::sync_parent(path)?;
         Self::from_file(&bytes)
     }
 
@@ -145,7 +146,7 @@ impl TagKey {
     fn create(path: &Path) -> Result<Self, KeyError> {
         let mut bytes = [0u8; 32];
         rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
-        let made = write_new(path, &bytes);
+        let made = files::write_new(path, &bytes);
         let key = Self::from_bytes(&bytes);
         bytes.zeroize();
         match made {
@@ -200,24 +201,6 @@ impl TagKey {
 impl fmt::Debug for TagKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TagKey({})", self.now.id)
-    }
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    sync_parent(path)
-}
-
-fn sync_parent(path: &Path) -> std::io::Result<()> {
-    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
     }
 }
 

@@ -7,7 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use super::engine::{Batch, Direction, Engine, Kind, Range, Table};
-use super::{Error, Store, files};
+use super::{Error, Store};
+use crate::files;
 
 const MAGIC: [u8; 4] = *b"WLR1";
 /// Rows read at a time.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiKey, Error, Store, access, files, ids};
+use super::{ApiKey, Error, Store, access, ids};
 use crate::clock::Clock;
+use crate::files;
 
 const DIR: &str = "inbox";
 /// Letters taken in one go.

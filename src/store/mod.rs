@@ -10,7 +10,6 @@ mod checkpoints;
 mod dump;
 mod endpoints;
 mod engine;
-mod files;
 mod findings;
 mod ids;
 mod inbox;
@@ -50,6 +49,7 @@ pub use seal::Secret;
 pub use sources::SourceSeen;
 
 use crate::clock::Clock;
+use crate::files;
 use crate::metrics::Metrics;
 use engine::Engine;
 use tx::Tx;

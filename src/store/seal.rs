@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Error, files};
+use super::Error;
+use crate::files;
 
 const FILE: &str = "secret.key";
 const KEY_BYTES: usize = 32;

@@ -88,6 +88,19 @@ fn a_server_is_backed_up_while_it_takes_events_and_made_again() {
     server.settle();
     assert_eq!(server.search("\"goes on\"").len(), 1);
     assert_eq!(server.stop(), Some(0));
+    // What is half restored is not served.
+    std::fs::create_dir(again.join(".restoring")).unwrap();
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        text(&again),
+    ];
+    let refused = run(None, &arguments);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("being restored"));
+    std::fs::remove_dir(again.join(".restoring")).unwrap();
     // What is there already is left alone.
     let twice = run(
         None,

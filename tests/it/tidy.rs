@@ -11,7 +11,7 @@ const LOCKED_PACKAGES_MAX: usize = 400;
 
 /// Floors, lowest first. A file imports only from lower floors or its own folder.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "tasks", "metrics"],
+    &["clock", "files", "tasks", "metrics"],
     &["model"],
     &["redact"],
     &["wal", "store"],

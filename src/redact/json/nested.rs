@@ -10,6 +10,31 @@ use super::{Level, NotJson, Under, Writer};
 const LEVELS_MAX: usize = 128;
 
 impl Writer<'_, '_> {
+    /// Steps into an object or array; says whether it ends at once.
+    #[inline]
+    fn opens(&mut self, end: u8, levels: usize) -> Result<bool, NotJson> {
+        if levels > LEVELS_MAX {
+            return Err(NotJson);
+        }
+        self.at += 1;
+        self.room();
+        let is_empty = self.peek() == Some(end);
+        self.at += usize::from(is_empty);
+        Ok(is_empty)
+    }
+
+    /// Steps behind a member or element; says whether it was the last.
+    #[inline]
+    fn ends(&mut self, end: u8) -> Result<bool, NotJson> {
+        self.room();
+        let sign = self.peek().ok_or(NotJson)?;
+        if sign != b',' && sign != end {
+            return Err(NotJson);
+        }
+        self.at += 1;
+        Ok(sign == end)
+    }
+
     #[inline(never)]
     pub(super) fn array(
         &mut self,
@@ -18,18 +43,13 @@ impl Writer<'_, '_> {
         class: Class,
         levels: usize,
     ) -> Result<(), NotJson> {
-        if levels > LEVELS_MAX {
-            return Err(NotJson);
-        }
-        self.at += 1;
+        let is_empty = self.opens(b']', levels)?;
         let level = Level {
             under: *under,
             denied: outer.denied.or(keys::below(class)),
             pair: Announced::default(),
         };
-        self.room();
-        if self.peek() == Some(b']') {
-            self.at += 1;
+        if is_empty {
             return Ok(());
         }
         // `["Authorization", "Bearer …"]`: a name is followed by its value.
@@ -49,14 +69,8 @@ impl Writer<'_, '_> {
             let is_name = class == Class::Pass && self.peek() == Some(b'"');
             self.any(under, &level, class, levels)?;
             before = is_name.then_some(element);
-            self.room();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(NotJson),
+            if self.ends(b']')? {
+                return Ok(());
             }
         }
     }
@@ -69,10 +83,7 @@ impl Writer<'_, '_> {
         class: Class,
         levels: usize,
     ) -> Result<(), NotJson> {
-        if levels > LEVELS_MAX {
-            return Err(NotJson);
-        }
-        self.at += 1;
+        let is_empty = self.opens(b'}', levels)?;
         let mut level = Level {
             under: *under,
             denied: outer.denied.or(keys::below(class)),
@@ -82,9 +93,7 @@ impl Writer<'_, '_> {
                 _ => Announced::default(),
             },
         };
-        self.room();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
+        if is_empty {
             return Ok(());
         }
         loop {
@@ -92,14 +101,8 @@ impl Writer<'_, '_> {
             let path = self.path.len();
             self.member(&mut level, levels)?;
             self.path.truncate(path);
-            self.room();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(NotJson),
+            if self.ends(b'}')? {
+                return Ok(());
             }
         }
     }

@@ -16,7 +16,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Error, files};
+use super::Error;
+use crate::files;
 
 /// Which embedded database holds the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -8,8 +8,9 @@ use redb::{
     TableDefinition,
 };
 
-use super::super::{Error, files};
+use super::super::Error;
 use super::{Batch, Direction, Range, Row, Table, value};
+use crate::files;
 
 const FILE: &str = "state.redb";
 /// Memory for pages; the whole state of a busy server is tens of megabytes.

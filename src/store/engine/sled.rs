@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use super::super::{Error, files};
+use super::super::Error;
 use super::{Batch, Direction, Range, Row, Table, value};
 use crate::clock::Stopwatch;
+use crate::files;
 
 const DIR: &str = "state.sled";
 /// The file inside its directory that holds everything.
