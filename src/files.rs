@@ -35,6 +35,18 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
+/// Puts a file that only this user may read in the place of what is there: it has its old or its new bytes, whatever
+/// happens.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_added_extension("tmp");
+    let mut file = private(&draft)?;
+    file.set_len(0)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    sync_parent(path)
+}
+
 /// Takes a file away from everybody else.
 #[cfg(feature = "store-sled")]
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::frame::Frame;
@@ -36,9 +37,9 @@ impl Frames {
         self.list.push_front(frame);
     }
 
-    /// Forgets what retention has deleted.
-    pub(super) fn forget_before(&mut self, first: u64) {
-        self.list.retain(|frame| frame.first().0 >= first);
+    /// Forgets the frames of a segment that is gone, or not what it was.
+    pub(super) fn forget(&mut self, range: &Range<u64>) {
+        self.list.retain(|frame| !range.contains(&frame.first().0));
     }
 }
 
@@ -79,8 +80,9 @@ impl Tables {
         self.list.push_front(opened);
     }
 
-    /// Forgets what retention has deleted.
-    pub(super) fn forget_before(&mut self, first: u64) {
-        self.list.retain(|opened| opened.table.first >= first);
+    /// Forgets a segment that is gone, or not what it was.
+    pub(super) fn forget(&mut self, range: &Range<u64>) {
+        self.list
+            .retain(|opened| !range.contains(&opened.table.first));
     }
 }

@@ -6,6 +6,10 @@
 //! payload except itself; the chain hash is SHA-256 over all bytes of the frame, so each frame
 //! vouches for everything before it. The payload (kind 0 as it is, kind 1 one zstd frame) is
 //! `count` ends as u32 (relative to the first record), then the records.
+//!
+//! Version 2 is a frame out of which events were erased: its header ends with the hash of the frame as it
+//! was first written [32], which is still the link that the next frame carries. An erased record is empty. That
+//! nothing else was changed is not for the chain to say any more but for the receipt (`receipts.rs`).
 
 use std::sync::Arc;
 
@@ -14,11 +18,14 @@ use crate::redact::{self, CleanEvent, DecodeError};
 
 /// Bytes in front of the payload.
 pub(super) const HEADER_BYTES: usize = 72;
+/// The same where events were erased.
+const ERASED_HEADER_BYTES: usize = HEADER_BYTES + 32;
 /// F7 and FE never occur in UTF-8, so no event text can look like the start of a frame.
 pub(super) const MAGIC: [u8; 4] = [0xF7, b'W', b'L', 0xFE];
 const VERSION: u8 = 1;
-const KIND_PLAIN: u8 = 0;
-const KIND_ZSTD: u8 = 1;
+const VERSION_ERASED: u8 = 2;
+pub(super) const KIND_PLAIN: u8 = 0;
+pub(super) const KIND_ZSTD: u8 = 1;
 const CRC_AT: usize = 28;
 /// No frame unpacks to more.
 const RAW_BYTES_MAX: u32 = 64 << 20;
@@ -58,7 +65,7 @@ impl Frame {
         Offset(self.body.first).plus(u64::from(self.body.count))
     }
 
-    /// How many records; never 0.
+    /// How many records, erased ones too; never 0.
     #[must_use]
     pub fn len(&self) -> usize {
         usize::try_from(self.body.count.saturating_sub(self.skip)).unwrap_or(usize::MAX)
@@ -82,7 +89,7 @@ impl Frame {
         self.body.raw.len()
     }
 
-    /// The record at an offset; `None` where the frame does not hold it.
+    /// The record at an offset; `None` where the frame does not hold it, or no more.
     #[must_use]
     pub fn record(&self, offset: Offset) -> Option<&[u8]> {
         if offset < self.first() || offset >= self.end() {
@@ -96,6 +103,7 @@ impl Frame {
             _ => end_at(ends, index - 1)?,
         };
         text.get(start..end_at(ends, index)?)
+            .filter(|record| !record.is_empty())
     }
 
     /// The event at an offset; `None` where the frame does not hold it.
@@ -103,12 +111,39 @@ impl Frame {
         self.record(offset).map(redact::decode).transpose()
     }
 
-    /// All records with their offsets, in order.
+    /// All records that are not erased with their offsets, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Offset, &[u8])> {
-        (self.first().0..self.end().0).map_while(|offset| {
+        (self.first().0..self.end().0).filter_map(|offset| {
             let offset = Offset(offset);
             Some((offset, self.record(offset)?))
         })
+    }
+
+    /// The same frame with these records empty.
+    pub(super) fn without(&self, erased: impl Fn(Offset) -> bool) -> Self {
+        let mut builder = Builder::default();
+        for offset in self.body.first..self.end().0 {
+            let record = self.record(Offset(offset)).unwrap_or_default();
+            builder.push(if erased(Offset(offset)) { b"" } else { record });
+        }
+        builder.take(self.body.first, self.body.written)
+    }
+
+    /// A header for the frame as it is stored, without its checksum, and the payload unpacked.
+    pub(super) fn parts(&self, prev: Hash, was: Option<Hash>) -> (Header, &[u8]) {
+        let length = u32::try_from(self.body.raw.len()).unwrap_or(u32::MAX);
+        let header = Header {
+            kind: KIND_PLAIN,
+            first: self.body.first,
+            count: self.body.count,
+            raw_len: length,
+            stored_len: length,
+            crc: 0,
+            written: self.body.written.0,
+            prev,
+            was,
+        };
+        (header, self.body.raw.as_slice())
     }
 
     /// The same frame with all its records.
@@ -183,27 +218,30 @@ impl Builder {
 /// The fixed part in front of a payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
-    kind: u8,
+    pub(super) kind: u8,
     /// Offset of the first record.
     pub(super) first: u64,
     count: u32,
-    raw_len: u32,
-    stored_len: u32,
-    crc: u32,
+    pub(super) raw_len: u32,
+    pub(super) stored_len: u32,
+    pub(super) crc: u32,
     /// When it was written (ns).
     pub(super) written: i64,
     /// Hash of the frame before.
     pub(super) prev: Hash,
+    /// Hash of this one before events were erased out of it.
+    pub(super) was: Option<Hash>,
 }
 
 impl Header {
     /// Reads a header that makes sense; says nothing about the payload.
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut rest = bytes.get(..HEADER_BYTES)?;
-        let known = take::<4>(&mut rest)? == MAGIC && take::<1>(&mut rest)? == [VERSION];
+        let mut rest = bytes;
+        let is_ours = take::<4>(&mut rest)? == MAGIC;
+        let [version] = take::<1>(&mut rest)?;
         let [kind] = take::<1>(&mut rest)?;
         let length = u16::from_le_bytes(take(&mut rest)?);
-        let header = Self {
+        let mut header = Self {
             kind,
             first: u64::from_le_bytes(take(&mut rest)?),
             count: u32::from_le_bytes(take(&mut rest)?),
@@ -212,10 +250,15 @@ impl Header {
             crc: u32::from_le_bytes(take(&mut rest)?),
             written: i64::from_le_bytes(take(&mut rest)?),
             prev: take(&mut rest)?,
+            was: None,
         };
-        let is_sane = known
+        if version == VERSION_ERASED {
+            header.was = Some(take(&mut rest)?);
+        }
+        let is_sane = is_ours
+            && matches!(version, VERSION | VERSION_ERASED)
             && kind <= KIND_ZSTD
-            && usize::from(length) == HEADER_BYTES
+            && usize::from(length) == header.bytes()
             && header.count > 0
             && header.raw_len <= RAW_BYTES_MAX
             && header.raw_len / 4 >= header.count
@@ -223,12 +266,23 @@ impl Header {
         is_sane.then_some(header)
     }
 
-    fn encode(&self) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
-        let length = u16::try_from(HEADER_BYTES).unwrap_or(0).to_le_bytes();
-        let parts: [&[u8]; 11] = [
+    /// Bytes in front of the payload.
+    pub(super) fn bytes(&self) -> usize {
+        match self.was {
+            None => HEADER_BYTES,
+            Some(_) => ERASED_HEADER_BYTES,
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let (version, was) = match &self.was {
+            None => (VERSION, [].as_slice()),
+            Some(was) => (VERSION_ERASED, was.as_slice()),
+        };
+        let length = u16::try_from(self.bytes()).unwrap_or(0).to_le_bytes();
+        let parts: [&[u8]; 12] = [
             &MAGIC,
-            &[VERSION],
+            &[version],
             &[self.kind],
             &length,
             &self.first.to_le_bytes(),
@@ -238,11 +292,14 @@ impl Header {
             &self.crc.to_le_bytes(),
             &self.written.to_le_bytes(),
             &self.prev,
+            was,
         ];
-        for (to, from) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
-            *to = *from;
-        }
-        bytes
+        parts.concat()
+    }
+
+    /// The link that the next frame carries: the hash of the frame, or of what it was.
+    pub(super) fn link(&self, frame: &[u8]) -> Hash {
+        self.was.unwrap_or_else(|| sha256(frame))
     }
 
     /// Offset behind the last record.
@@ -262,59 +319,21 @@ pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 /// all its bytes.
 pub(super) fn whole(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let header = Header::decode(bytes)?;
-    let length = HEADER_BYTES.checked_add(usize::try_from(header.stored_len).ok()?)?;
+    let length = header
+        .bytes()
+        .checked_add(usize::try_from(header.stored_len).ok()?)?;
     let frame = bytes.get(..length)?;
     (checksum(frame)? == header.crc).then_some((header, frame))
 }
 
-fn checksum(frame: &[u8]) -> Option<u32> {
+pub(super) fn checksum(frame: &[u8]) -> Option<u32> {
     let before = frame.get(..CRC_AT)?;
     let behind = frame.get(CRC_AT + 4..)?;
     Some(crc32c::crc32c_append(crc32c::crc32c(before), behind))
 }
 
-/// The link that the next frame carries.
-pub(super) fn hash(frame: &[u8]) -> Hash {
-    sha256(frame)
-}
-
-/// Unpacks frames; keeps the memory of zstd from one to the next, which costs more than a frame.
-#[derive(Default)]
-pub(super) struct Unpacker(Option<zstd::bulk::Decompressor<'static>>);
-
-impl std::fmt::Debug for Unpacker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Unpacker")
-    }
-}
-
-impl Unpacker {
-    /// Unpacks the frame at the start of `bytes`; `None` where anything about it is wrong.
-    pub(super) fn unpack(&mut self, bytes: &[u8]) -> Option<Frame> {
-        let (header, frame) = whole(bytes)?;
-        let stored = frame.get(HEADER_BYTES..)?;
-        let raw_len = usize::try_from(header.raw_len).ok()?;
-        let raw = match header.kind {
-            KIND_PLAIN => stored.to_vec(),
-            _ => self.inflate(stored, raw_len)?,
-        };
-        built(&header, raw, raw_len)
-    }
-
-    fn inflate(&mut self, stored: &[u8], raw_len: usize) -> Option<Vec<u8>> {
-        if self.0.is_none() {
-            self.0 = zstd::bulk::Decompressor::new().ok();
-        }
-        self.0.as_mut()?.decompress(stored, raw_len).ok()
-    }
-}
-
-/// [`Unpacker::unpack`] for one frame.
-pub(super) fn unpack(bytes: &[u8]) -> Option<Frame> {
-    Unpacker::default().unpack(bytes)
-}
-
-fn built(header: &Header, raw: Vec<u8>, raw_len: usize) -> Option<Frame> {
+/// The frame of a header and its payload, unpacked; `None` where they do not fit.
+pub(super) fn built(header: &Header, raw: Vec<u8>, raw_len: usize) -> Option<Frame> {
     let count = usize::try_from(header.count).ok()?;
     let (ends, text) = raw.split_at_checked(count.checked_mul(4)?)?;
     let mut before = 0;
@@ -338,138 +357,4 @@ fn built(header: &Header, raw: Vec<u8>, raw_len: usize) -> Option<Frame> {
         body: Arc::new(body),
         skip: 0,
     })
-}
-
-/// Packs frames one behind the other, each linked to the one before.
-pub(super) struct Packer {
-    zstd: Option<zstd::bulk::Compressor<'static>>,
-    scratch: Vec<u8>,
-}
-
-impl std::fmt::Debug for Packer {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        to.debug_struct("Packer").finish_non_exhaustive()
-    }
-}
-
-impl Packer {
-    pub(super) fn new(level: i32) -> Self {
-        let zstd = zstd::bulk::Compressor::new(level).ok();
-        Self {
-            zstd,
-            scratch: Vec::new(),
-        }
-    }
-
-    /// Puts the frame behind `to`; returns its hash.
-    pub(super) fn pack(&mut self, frame: &Frame, prev: Hash, to: &mut Vec<u8>) -> Hash {
-        let raw = frame.body.raw.as_slice();
-        self.scratch.clear();
-        self.scratch
-            .reserve(zstd::zstd_safe::compress_bound(raw.len()));
-        let packed = self
-            .zstd
-            .as_mut()
-            .and_then(|zstd| zstd.compress_to_buffer(raw, &mut self.scratch).ok())
-            .is_some_and(|length| length < raw.len());
-        let (kind, stored) = if packed {
-            (KIND_ZSTD, self.scratch.as_slice())
-        } else {
-            (KIND_PLAIN, raw)
-        };
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let mut header = Header {
-            kind,
-            first: frame.body.first,
-            count: frame.body.count,
-            raw_len: length(raw),
-            stored_len: length(stored),
-            crc: 0,
-            written: frame.body.written.0,
-            prev,
-        };
-        let bytes = header.encode();
-        let crc = checksum(&bytes).unwrap_or_default();
-        header.crc = crc32c::crc32c_append(crc, stored);
-        let start = to.len();
-        to.extend_from_slice(&header.encode());
-        to.extend_from_slice(stored);
-        hash(to.get(start..).unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn packed(records: &[&[u8]]) -> (Frame, Vec<u8>) {
-        let mut builder = Builder::default();
-        for record in records {
-            builder.push(record);
-        }
-        let frame = builder.take(7, Timestamp(0x0102_0304_0506_0708));
-        let mut bytes = Vec::new();
-        Packer::new(1).pack(&frame, [0xAB; 32], &mut bytes);
-        (frame, bytes)
-    }
-
-    /// Logs of this version are on people's disks: these bytes must be read forever.
-    #[test]
-    fn version_1_reads_as_it_was_written() {
-        let (_, bytes) = packed(&[b"one", b"", b"three"]);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let written = concat!(
-            "f7574cfe0100480007000000000000000300000014000000140000009a9eb6030807060504030201",
-            "abababababababababababababababababababababababababababababababab",
-            "0300000003000000080000006f6e657468726565",
-        );
-        assert_eq!(hex, written);
-    }
-
-    #[test]
-    fn records_come_back() {
-        let long = vec![b'x'; 100_000];
-        let (frame, bytes) = packed(&[b"one", b"", &long, b"four"]);
-        assert!(bytes.len() < 1000, "compressed: {}", bytes.len());
-        let back = unpack(&bytes).unwrap();
-        assert_eq!(
-            (back.first(), back.end(), back.len()),
-            (Offset(7), Offset(11), 4)
-        );
-        assert!(back.iter().eq(frame.iter()));
-        assert_eq!(back.record(Offset(8)), Some(&b""[..]));
-        assert_eq!(back.record(Offset(10)), Some(&b"four"[..]));
-        assert_eq!(
-            (back.record(Offset(6)), back.record(Offset(11))),
-            (None, None)
-        );
-        let view = back.starting_at(Offset(9));
-        assert_eq!(
-            (view.first(), view.len(), view.record(Offset(8))),
-            (Offset(9), 2, None)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_at_all_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), right in any::<bool>()) {
-            if right && bytes.len() >= HEADER_BYTES {
-                // A header that makes sense and the checksum to go with it, before bytes that do
-                // not.
-                let stored = u32::try_from(bytes.len() - HEADER_BYTES).unwrap();
-                let kind = bytes[5] % 2;
-                bytes[..8].copy_from_slice(&[MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], 1, kind, 72, 0]);
-                bytes[16..20].copy_from_slice(&1u32.to_le_bytes());
-                bytes[20..24].copy_from_slice(&stored.max(4).to_le_bytes());
-                bytes[24..28].copy_from_slice(&stored.to_le_bytes());
-                let crc = checksum(&bytes).unwrap();
-                bytes[28..32].copy_from_slice(&crc.to_le_bytes());
-            }
-            if let Some(frame) = unpack(&bytes) {
-                prop_assert_eq!(frame.iter().count(), frame.len());
-            }
-        }
-    }
 }

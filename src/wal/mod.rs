@@ -17,6 +17,8 @@
 //!   files; `state.rs` knows where.
 //! - Deleting (`retention.rs`): whole segments, oldest first. The next segment's header keeps offset and
 //!   hash, so both go on when everything is deleted.
+//! - Erasing single events (`erase.rs`): their segments are written anew, and a signed receipt vouches for
+//!   them (`receipts.rs`), as the chain cannot.
 //!
 //! A batch is acknowledged after its frames are on disk (group commit, one fsync for everything
 //! that waited), readers see only what is durable, and damage is never skipped silently: it is a
@@ -24,12 +26,15 @@
 
 mod cache;
 mod disk;
+mod erase;
 #[cfg(test)]
 mod faults;
 mod frame;
 mod gaps;
+mod pack;
 mod queue;
 mod reader;
+mod receipts;
 mod recovery;
 mod retention;
 mod segment;
@@ -49,6 +54,10 @@ use tokio::sync::watch;
 pub use frame::Frame;
 pub use gaps::Gap;
 pub use reader::Reader;
+pub use receipts::{
+    InBackup, KEY as RECEIPT_KEY, Progress, RECEIPTS_MAX, Receipt, Receipts, Rewritten,
+    receipt_files,
+};
 pub(crate) use recovery::FOLDER;
 pub use retention::Hold;
 pub use verify::{Damage, Kind as DamageKind, Report, verify};
@@ -140,6 +149,9 @@ pub enum Error {
     /// Written by a newer version of Wardline.
     #[error("log has version {0}, this build reads 1")]
     Version(u16),
+    /// Files of the log are being copied and must stay as they are.
+    #[error("a backup is under way")]
+    Held,
     /// A record is larger than a frame can be.
     #[error("record is too large for the log")]
     TooLarge,
@@ -311,6 +323,19 @@ impl Wal {
     /// `keep_from`. Returns how many. Blocks.
     pub fn enforce_retention(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
         self.0.retain(now, keep_from)
+    }
+
+    /// Erases events, ascending, for good: segments that hold some are written anew, and `vouch` is told each of them before its
+    /// file is replaced. Returns how many there were; those that are gone already do not count. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Held`] while a backup copies the log; what was done by then is done, and doing it again does the rest.
+    pub fn erase(
+        &self,
+        offsets: &[Offset],
+        vouch: impl FnMut(Rewritten) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        self.0.erase(offsets, vouch)
     }
 
     /// Before [`Wal::start`]: makes sure that no offset before `to` is handed out again. For

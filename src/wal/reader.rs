@@ -97,6 +97,7 @@ impl Shared {
         spot: Spot,
         offset: u64,
     ) -> Result<Result<Frame, u64>, Error> {
+        let _stays = self.unswapped();
         if let Some(frame) = held(&self.frames).get(offset) {
             return Ok(Ok(frame));
         }
@@ -105,6 +106,7 @@ impl Shared {
     }
 
     fn load_closed(&self, segment: &Segment, offset: u64) -> Result<Result<Frame, u64>, Error> {
+        let _stays = self.unswapped();
         if let Some(frame) = held(&self.frames).get(offset) {
             return Ok(Ok(frame));
         }
@@ -118,6 +120,11 @@ impl Shared {
                 return Ok(Err(segment.end));
             }
             Err(error) => return Err(error.into()),
+        };
+        // As long as the file that was opened with it, which may have been replaced since we looked.
+        let segment = &Segment {
+            bytes: opened.table.bytes,
+            ..*segment
         };
         let Some(spot) = spot(&opened.table.entries, offset, segment) else {
             self.record_gap(segment.first, segment::HEADER_BYTES, offset..segment.end);

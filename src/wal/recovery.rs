@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::Disk;
-use super::frame::Packer;
 use super::gaps::{Gap, Gaps};
+use super::pack::Packer;
 use super::segment::{self, Header, Read, Table};
 use super::state::{Parts, State};
 use super::writer::{Writer, begin_segment};

@@ -24,10 +24,17 @@ const DAY_NS: i64 = 86_400_000_000_000;
 impl Shared {
     /// Nothing that is there now is deleted while the hold lives, until a time.
     pub(super) fn hold(&self, until: Timestamp) -> Hold {
+        // Not in the middle of a file that is replaced.
+        let _alone = held(&self.deleting);
         let from = Offset(self.state().first());
         let hold = Arc::new(Held { from, until });
         held(&self.holds).push(Arc::downgrade(&hold));
         Hold(hold)
+    }
+
+    /// Whether somebody holds what is there.
+    pub(super) fn is_held(&self) -> bool {
+        self.held_from(self.now(), Offset(u64::MAX)) < Offset(u64::MAX)
     }
 
     /// The oldest event that somebody holds; `other` where nobody does.
@@ -40,6 +47,7 @@ impl Shared {
 
     /// Deletes what is too old or too much and lies wholly before `keep_from`.
     pub(super) fn retain(&self, now: Timestamp, keep_from: Offset) -> Result<usize, Error> {
+        let _alone = held(&self.deleting);
         let mut deleted = 0;
         let keep_from = self.held_from(now, keep_from);
         while let Some(segment) = self.take_doomed(now, keep_from) {
@@ -56,8 +64,8 @@ impl Shared {
             return Ok(0);
         }
         let first = self.state().first();
-        held(&self.frames).forget_before(first);
-        held(&self.tables).forget_before(first);
+        held(&self.frames).forget(&(0..first));
+        held(&self.tables).forget(&(0..first));
         self.disk.sync_dir(&self.dir)?;
         if self.state().gaps.forget_before(first) {
             self.save_gaps();

@@ -193,7 +193,7 @@ pub(super) fn scan(bytes: &[u8], first: u64, upto: Option<u64>) -> Scan {
             position: size(at),
         });
         (table.end, table.written, table.chain) =
-            (header.end(), header.written, frame::hash(frame));
+            (header.end(), header.written, header.link(frame));
         position = at + frame.len();
         good = position;
     }

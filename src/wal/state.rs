@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use tokio::sync::watch;
 
 use super::cache::{Frames, Tables};
 use super::disk::{Disk, Handle};
-use super::frame::{Frame, Unpacker};
+use super::frame::Frame;
 use super::gaps::{Gap, Gaps};
+use super::pack::Unpacker;
 use super::queue::Queue;
 use super::retention::Held;
 use super::segment::{Entry, Table};
@@ -45,6 +46,10 @@ pub(super) struct Shared {
     saving: Mutex<()>,
     /// Who reads files of the log that must not go.
     pub(super) holds: Mutex<Vec<Weak<Held>>>,
+    /// Orders those who delete segments or write them anew.
+    pub(super) deleting: Mutex<()>,
+    /// Held for writing while the file of a closed segment is replaced.
+    pub(super) swapping: RwLock<()>,
 }
 
 /// A segment without the places of its frames.
@@ -149,6 +154,20 @@ impl State {
         }
     }
 
+    /// Takes over what a closed segment is since it was written anew; nothing of what it was stays in memory.
+    pub(super) fn replaced(&mut self, table: &Table) {
+        let mut segments = self.segments.iter_mut();
+        if let Some(segment) = segments.find(|segment| segment.first == table.first) {
+            segment.bytes = table.bytes;
+        }
+        while let Some(front) = self.tail.front()
+            && front.first().0 < table.end
+        {
+            self.tail_bytes = self.tail_bytes.saturating_sub(weight(front));
+            self.tail.pop_front();
+        }
+    }
+
     pub(super) fn find(&self, offset: u64) -> Found {
         if offset >= self.end {
             return Found::Nothing;
@@ -240,7 +259,14 @@ impl Shared {
             grown: Condvar::new(),
             saving: Mutex::new(()),
             holds: Mutex::default(),
+            deleting: Mutex::new(()),
+            swapping: RwLock::new(()),
         }
+    }
+
+    /// While this is held no file is replaced: what is read meanwhile may be kept in memory.
+    pub(super) fn unswapped(&self) -> RwLockReadGuard<'_, ()> {
+        self.swapping.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

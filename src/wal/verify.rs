@@ -6,17 +6,20 @@
 //! anew: for that, keep the head hash (`Report::head`) elsewhere. A log without its oldest segments
 //! is what retention leaves, and sound.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Error;
-use super::frame::{self, Hash};
+use super::frame::Hash;
 use super::gaps::Gaps;
+use super::pack::unpack;
+use super::receipts::{hex, vouched};
 use super::recovery::{FOLDER, LOCK};
 use super::segment::{self, Header, Read};
-use crate::model::Offset;
+use crate::model::{Offset, sha256};
 
 /// More damaged places than this are counted, not listed.
 const DAMAGE_MAX: usize = 1000;
@@ -36,6 +39,8 @@ pub enum Kind {
     /// The last bytes of the log are no frame: torn by a crash (the next start cuts them), or
     /// changed.
     Tail,
+    /// Events look erased, and no signed receipt says that the file is what is left.
+    Unvouched,
 }
 
 /// A damaged place.
@@ -62,8 +67,10 @@ pub struct Report {
     pub segments: u64,
     /// Good frames.
     pub frames: u64,
-    /// Events in good frames.
+    /// Events in good frames, erased ones too.
     pub events: u64,
+    /// Segment files out of which events were erased, as signed receipts say.
+    pub erased_segments: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Oldest event.
@@ -89,8 +96,11 @@ impl Report {
 }
 
 /// Where the walk is.
-struct Walk {
+struct Walk<'a> {
     report: Report,
+    data: &'a Path,
+    /// SHA-256 of the segments that were written anew.
+    vouched: BTreeMap<u64, String>,
     gaps: Gaps,
     /// Hash that the next frame must name; unknown behind damage.
     chain: Option<Hash>,
@@ -115,6 +125,8 @@ pub fn verify(data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Report,
             is_live: is_live(&dir),
             ..Report::default()
         },
+        data,
+        vouched: vouched(data),
         gaps: Gaps::load(&dir),
         chain: None,
         expected: first,
@@ -139,7 +151,7 @@ fn is_live(dir: &Path) -> bool {
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
-impl Walk {
+impl Walk<'_> {
     fn segment(&mut self, name: u64, bytes: &[u8], upto: Option<u64>) -> Result<(), Error> {
         match Header::decode(bytes) {
             Read::Newer(version) => return Err(Error::Version(version)),
@@ -154,6 +166,7 @@ impl Walk {
         }
         let header_bytes = usize::try_from(segment::HEADER_BYTES).unwrap_or(usize::MAX);
         let mut position = header_bytes.min(bytes.len());
+        let mut is_erased = false;
         while let Some((at, header, frame)) = segment::next_frame(bytes, position, self.expected) {
             if upto.is_some_and(|upto| header.end() > upto) {
                 break;
@@ -168,19 +181,37 @@ impl Walk {
                 self.chain = None;
             }
             self.link(header.prev);
+            is_erased |= header.was.is_some();
             let events = header.first..header.end();
-            if frame::unpack(frame).is_none() {
+            if unpack(frame).is_none() {
                 self.damage(name, size(at), Kind::Frame, events.clone());
             }
             self.report.frames += 1;
             self.report.events += events.end.saturating_sub(events.start);
             self.expected = events.end;
-            self.chain = Some(frame::hash(frame));
+            self.chain = Some(header.link(frame));
             self.before = (name, size(at), events);
             position = at + frame.len();
         }
+        if is_erased {
+            self.erased(name, &hex(&sha256(bytes)));
+        }
         self.tail(name, position, bytes.len(), upto);
         Ok(())
+    }
+
+    /// Whether a signed receipt vouches for a segment out of which events were erased.
+    fn erased(&mut self, name: u64, sum: &str) {
+        let is_vouched =
+            |vouched: &BTreeMap<u64, String>| vouched.get(&name).is_some_and(|is| is == sum);
+        if !is_vouched(&self.vouched) {
+            // A running server may have erased some since.
+            self.vouched = vouched(self.data);
+        }
+        match is_vouched(&self.vouched) {
+            true => self.report.erased_segments += 1,
+            false => self.damage(name, 0, Kind::Unvouched, name..self.expected),
+        }
     }
 
     /// Bytes behind the last good frame.

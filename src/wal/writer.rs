@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::{Disk, Handle};
-use super::frame::{Builder, Frame, Hash, Packer};
+use super::frame::{Builder, Frame, Hash};
+use super::pack::Packer;
 use super::queue::Item;
 use super::segment::{self, Entry, Header, Table};
 use super::state::{Segment, Shared};

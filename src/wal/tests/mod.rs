@@ -3,6 +3,7 @@
 mod basics;
 mod crash;
 mod damage;
+mod erase;
 mod failing;
 mod model;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::Disk;
-use super::faults::Faults;
+use super::faults::{Faults, Kind};
 use super::{Appended, Error, Options, Wal};
 use crate::clock::Clock;
 use crate::metrics::Metrics;

@@ -1,0 +1,335 @@
+//! Receipts of erasures: what was erased when, why and by whom, and what the files of the log that were written anew
+//! hold since. Signed, so that a changed log cannot pass for an erased one.
+//!
+//! `wal/receipts/<id>.json`, one each, and while an erasure is under way `<id>.offsets` beside it: 8 bytes little endian
+//! for each event. The signature is Ed25519 over the receipt as JSON without whitespace, its members in the order
+//! of [`Receipt`], with an empty `signature`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::rand;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::recovery::FOLDER;
+use crate::files;
+use crate::model::{Offset, Timestamp};
+
+/// Below the folder of the log.
+const RECEIPTS: &str = "receipts";
+/// The key that signs, beside the other keys of a data directory.
+pub const KEY: &str = "receipt.key";
+const KEY_BYTES: usize = 32;
+/// Longest receipt that is read.
+const RECEIPT_BYTES_MAX: u64 = 16 << 20;
+/// Receipts that are kept; asking for more erasures is refused.
+pub const RECEIPTS_MAX: usize = 10_000;
+
+/// Where an erasure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Events are being erased; it goes on after a restart.
+    UnderWay,
+    /// Nothing of them is left in log, index and alerts.
+    Done,
+}
+
+/// A file of the log that was written anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rewritten {
+    /// Its first event: its name.
+    #[schema(value_type = u64)]
+    pub segment: Offset,
+    /// Events erased out of it.
+    pub events: u64,
+    /// SHA-256 of the file before, in hex.
+    pub before: String,
+    /// SHA-256 of the file since, in hex.
+    pub after: String,
+}
+
+/// A backup that still holds what was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InBackup {
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    #[serde(with = "crate::model::rfc3339")]
+    pub at: Timestamp,
+    /// Its first event.
+    #[schema(value_type = u64)]
+    pub first: Offset,
+    /// Behind its last event.
+    #[schema(value_type = u64)]
+    pub end: Offset,
+}
+
+/// What was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    /// Of this format: 1.
+    pub version: u32,
+    /// `era_` and 26 characters; sorts by time.
+    pub id: String,
+    /// Whether it is finished.
+    pub state: Progress,
+    /// Why, as told by who asked. The query is not kept: it may name what was to be forgotten.
+    pub reason: String,
+    /// The key or user that asked for it, or `retention`.
+    pub by: String,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    #[serde(with = "crate::model::rfc3339")]
+    pub asked_at: Timestamp,
+    /// When nothing was left.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(with = "crate::model::rfc3339_option")]
+    pub finished_at: Option<Timestamp>,
+    /// Events to be erased.
+    pub events: u64,
+    /// The first of them.
+    #[schema(value_type = u64)]
+    pub first: Offset,
+    /// Behind the last of them.
+    #[schema(value_type = u64)]
+    pub end: Offset,
+    /// Files of the log that were written anew.
+    pub segments: Vec<Rewritten>,
+    /// Alerts that lost samples.
+    pub alerts: u64,
+    /// Backups made here before that hold some of the events; who keeps them must delete them.
+    pub backups: Vec<InBackup>,
+    /// Ed25519 public key of this server, in hex.
+    pub public_key: String,
+    /// Over the receipt without it, in hex.
+    pub signature: String,
+}
+
+impl Receipt {
+    fn signed_text(&self) -> io::Result<Vec<u8>> {
+        let unsigned = Self {
+            signature: String::new(),
+            ..self.clone()
+        };
+        Ok(serde_json::to_vec(&unsigned)?)
+    }
+
+    /// Whether the signature is right, and by this key where one is given.
+    #[must_use]
+    pub fn is_signed(&self, by: Option<&str>) -> bool {
+        let (Some(key), Some(signature)) = (unhex(&self.public_key), unhex(&self.signature)) else {
+            return false;
+        };
+        let is_right = |text: Vec<u8>| {
+            UnparsedPublicKey::new(&ED25519, key)
+                .verify(&text, &signature)
+                .is_ok()
+        };
+        by.is_none_or(|by| by == self.public_key) && self.signed_text().is_ok_and(is_right)
+    }
+}
+
+/// The receipts of a data directory, and the key that signs them.
+#[derive(Debug)]
+pub struct Receipts {
+    dir: PathBuf,
+    key: Ed25519KeyPair,
+}
+
+impl Receipts {
+    /// Opens the folder and the key of a data directory, or makes them.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or made, or the key is none.
+    pub fn open(data: &Path) -> io::Result<Self> {
+        let path = data.join(KEY);
+        if !path.exists() {
+            let mut seed = Zeroizing::new([0; KEY_BYTES]);
+            rand::fill(seed.as_mut()).map_err(io::Error::other)?;
+            files::write_new(&path, seed.as_ref())?;
+        }
+        let dir = folder(data);
+        files::private_dir(&dir)?;
+        let key = key_of(data)?;
+        Ok(Self { dir, key })
+    }
+
+    /// Notes what is to be erased, durably; from then on it is seen through.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn begin(&self, mut receipt: Receipt, offsets: &[Offset]) -> io::Result<Receipt> {
+        let bytes: Vec<u8> = offsets.iter().flat_map(|at| at.0.to_le_bytes()).collect();
+        files::replace(&self.path(&receipt.id, "offsets"), &bytes)?;
+        self.save(&mut receipt)?;
+        Ok(receipt)
+    }
+
+    /// Signs a receipt and puts it in place of what it was.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn save(&self, receipt: &mut Receipt) -> io::Result<()> {
+        receipt.public_key = hex(self.key.public_key().as_ref());
+        receipt.signature = hex(self.key.sign(&receipt.signed_text()?).as_ref());
+        let text = serde_json::to_vec_pretty(receipt)?;
+        files::replace(&self.path(&receipt.id, "json"), &text)
+    }
+
+    /// The events of an erasure under way, ascending.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn offsets(&self, id: &str) -> io::Result<Vec<Offset>> {
+        let bytes = fs::read(self.path(id, "offsets"))?;
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(numbers
+            .iter()
+            .map(|number| Offset(u64::from_le_bytes(*number)))
+            .collect())
+    }
+
+    /// Forgets which events an erasure was about.
+    ///
+    /// # Errors
+    /// Where the file cannot be deleted.
+    pub fn forget_offsets(&self, id: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(id, "offsets")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => files::sync_dir(&self.dir),
+        }
+    }
+
+    /// All receipts, the oldest first.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read; a receipt that is none is left out, and told.
+    pub fn list(&self) -> io::Result<Vec<Receipt>> {
+        list(&self.dir)
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn count(&self) -> io::Result<usize> {
+        Ok(ids(&self.dir)?.len())
+    }
+
+    /// One receipt; `None` where there is none of the id.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn get(&self, id: &str) -> io::Result<Option<Receipt>> {
+        let is_id =
+            id.starts_with("era_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        match is_id.then(|| read(&self.path(id, "json"))) {
+            None => Ok(None),
+            Some(Err(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Some(receipt) => receipt.map(Some),
+        }
+    }
+
+    fn path(&self, id: &str, end: &str) -> PathBuf {
+        self.dir.join(format!("{id}.{end}"))
+    }
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join(FOLDER).join(RECEIPTS)
+}
+
+fn key_of(data: &Path) -> io::Result<Ed25519KeyPair> {
+    let seed = Zeroizing::new(fs::read(data.join(KEY))?);
+    let is_key = seed.len() == KEY_BYTES;
+    let key = is_key.then(|| Ed25519KeyPair::from_seed_unchecked(&seed));
+    let no_key = || io::Error::other("receipt.key does not hold a key of 32 bytes");
+    key.and_then(Result::ok).ok_or_else(no_key)
+}
+
+fn ids(dir: &Path) -> io::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        ids.extend(
+            name.to_str()
+                .and_then(|name| name.strip_suffix(".json"))
+                .map(str::to_owned),
+        );
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn read(path: &Path) -> io::Result<Receipt> {
+    if fs::metadata(path)?.len() > RECEIPT_BYTES_MAX {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+fn list(dir: &Path) -> io::Result<Vec<Receipt>> {
+    let mut receipts = Vec::new();
+    for id in ids(dir)? {
+        match read(&dir.join(format!("{id}.json"))) {
+            Ok(receipt) => receipts.push(receipt),
+            Err(error) => tracing::error!(id, %error, "a receipt of an erasure cannot be read"),
+        }
+    }
+    Ok(receipts)
+}
+
+/// The files of the receipts below a data directory, by their names below it.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn receipt_files(data: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder(data)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let name = name.to_str().filter(|name| !name.ends_with(".tmp"));
+        names.extend(name.map(|name| format!("{FOLDER}/{RECEIPTS}/{name}")));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What the signed receipts of a data directory say that its rewritten segments hold: first event to SHA-256 in hex. By
+/// the key of the directory; by the key each names where that is not there.
+pub(super) fn vouched(data: &Path) -> BTreeMap<u64, String> {
+    let key = key_of(data).ok();
+    let key = key.map(|key| hex(key.public_key().as_ref()));
+    let receipts = list(&folder(data)).unwrap_or_default().into_iter();
+    receipts
+        .filter(|receipt| receipt.is_signed(key.as_deref()))
+        .flat_map(|receipt| receipt.segments)
+        .map(|row| (row.segment.0, row.after))
+        .collect()
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(high)? * 16 + digit(low)?).ok())
+        .collect()
+}
