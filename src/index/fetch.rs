@@ -56,7 +56,10 @@ impl<'a> Fetch<'a> {
         if !is_here {
             self.last = self.wal.frame_at(offset).map_err(|_| Error::Log)?;
         }
-        Ok(self.last.clone().map(|frame| Hit { offset, frame }))
+        let frame = self.last.clone();
+        Ok(frame
+            .filter(|frame| frame.record(offset).is_some())
+            .map(|frame| Hit { offset, frame }))
     }
 
     /// Whether the event at an offset matches; `None` where no more events may be read.

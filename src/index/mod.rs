@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod build;
+mod collect;
 mod column;
 mod cursor;
 mod docs;
@@ -19,6 +20,7 @@ mod percentiles;
 mod plan;
 mod postings;
 pub mod query;
+mod renew;
 mod scan;
 mod search;
 mod segment;
@@ -47,7 +49,7 @@ pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::Offset;
-use crate::tasks::Tasks;
+use crate::tasks::{Shutdown, Tasks};
 use crate::wal::Wal;
 use query::QueryError;
 use set::Segments;
@@ -151,6 +153,12 @@ pub enum Error {
     /// A field that has no column cannot be aggregated.
     #[error("field {0} cannot be aggregated: it is kept in the events' text only")]
     NoColumn(String),
+    /// More events match than are wanted at once.
+    #[error("more than {0} events match; narrow the query or the time range")]
+    TooManyEvents(usize),
+    /// Shutdown came first.
+    #[error("server is stopping")]
+    Stopping,
     /// The log could not be read.
     #[error("log could not be read")]
     Log,
@@ -180,6 +188,7 @@ impl Index {
             wal,
             clock,
             metrics,
+            merging: Arc::default(),
         };
         let visible = worker.visible();
         worker.metrics.index_offset.set(visible.0);
@@ -217,6 +226,15 @@ impl Index {
     #[must_use]
     pub fn found_end(&self) -> Offset {
         self.worker.segments.found_end()
+    }
+
+    /// Forgets events that were erased from the log, ascending: segments that know some are made anew, and searching goes on
+    /// meanwhile. Returns how many segments; an error where shutdown was asked for. Blocks.
+    ///
+    /// # Errors
+    /// Where files cannot be read or written; what was done by then is done, and doing it again does the rest.
+    pub fn forget(&self, offsets: &[Offset], shutdown: &Shutdown) -> Result<usize, Error> {
+        self.worker.forget(offsets, shutdown)
     }
 
     /// Deletes segments whose events all stand before `offset`. Also done by itself as the log forgets.

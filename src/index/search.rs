@@ -11,7 +11,7 @@ use super::query::{Limits, Query, parse_within};
 use super::set::Snapshot;
 use super::walk::Walk;
 use super::worker::Worker;
-use super::{Error, aggregate};
+use super::{Error, Options, aggregate};
 use crate::model::{Offset, Timestamp};
 use crate::redact::{CleanEvent, DecodeError};
 use crate::wal::Frame;
@@ -279,12 +279,16 @@ impl Searcher {
         self.worker.visible()
     }
 
-    fn fetch(&self) -> Fetch<'_> {
+    pub(super) fn options(&self) -> &Options {
+        &self.worker.options
+    }
+
+    pub(super) fn fetch(&self) -> Fetch<'_> {
         Fetch::new(&self.worker.wal, &self.worker.options)
     }
 
     /// What is searchable, and how far that is behind.
-    fn begin(&self) -> (Stats, Snapshot) {
+    pub(super) fn begin(&self) -> (Stats, Snapshot) {
         // The end first: what becomes durable in between is no lag.
         let end = self.worker.wal.end();
         let visible = self.worker.visible();

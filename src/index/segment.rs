@@ -236,6 +236,23 @@ impl Segment {
         Offset(offset).plus(u64::from(doc - start))
     }
 
+    /// Whether the event at an offset is one of its documents.
+    pub(super) fn knows(&self, offset: Offset) -> bool {
+        let run = self
+            .meta
+            .runs
+            .partition_point(|(_, from)| *from <= offset.0);
+        let Some((start, from)) = run.checked_sub(1).and_then(|run| self.meta.runs.get(run)) else {
+            return false;
+        };
+        let next = self
+            .meta
+            .runs
+            .get(run)
+            .map_or(self.count(), |(doc, _)| *doc);
+        offset.0 - from < u64::from(next - start)
+    }
+
     /// Numbers of the slices.
     pub(super) fn slices(&self) -> u32 {
         self.count().div_ceil(SLICE_DOCS)

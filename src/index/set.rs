@@ -93,6 +93,25 @@ impl Segments {
         delete(&replaced)
     }
 
+    /// Makes segments searchable in place of the one they were made of.
+    pub(super) fn replace(&self, old: &Arc<Segment>, entries: &[Entry]) -> Result<(), Error> {
+        let mut parts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let part = Arc::new(Segment::open(entry)?);
+            part.set_verified();
+            parts.push(part);
+        }
+        let has_its_place = entries.iter().any(|entry| entry.path == old.path());
+        let gone = self.change(|list| {
+            let at = list.iter().position(|other| Arc::ptr_eq(other, old));
+            at.map_or_else(Vec::new, |at| list.splice(at..=at, parts).collect())
+        });
+        match has_its_place {
+            true => Ok(()),
+            false => delete(&gone),
+        }
+    }
+
     /// Forgets and deletes segments whose offsets all stand before `offset`. Returns how many.
     pub(super) fn drop_before(&self, offset: Offset) -> Result<usize, Error> {
         let dropped = self.change(|list| {
@@ -153,10 +172,11 @@ impl Segments {
 
     /// Remembers that the log has nothing in a range.
     pub(super) fn note_empty(&self, range: Range<u64>) {
-        self.empty
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(range);
+        let mut empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        match empty.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => empty.push(range),
+        }
     }
 
     /// The first range at or behind `from` that no segment covers; its end is open (`u64::MAX`) behind the last segment.

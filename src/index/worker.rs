@@ -1,10 +1,11 @@
 //! The loops: from the log to segments, and from segments to fewer segments.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::build::Builder;
+use super::files::Entry;
 use super::merge::{Size, merge, pick};
 use super::set::Segments;
 use super::{Error, Options};
@@ -33,6 +34,8 @@ pub(super) struct Worker {
     pub(super) wal: Wal,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
+    /// Held by whoever makes segments of segments.
+    pub(super) merging: Arc<Mutex<()>>,
 }
 
 /// Where an attempt to index a range stopped.
@@ -66,14 +69,41 @@ impl Worker {
 
     /// Indexes a range of offsets.
     pub(super) fn index(&self, range: Range<u64>, shutdown: &Shutdown) -> Result<Stop, Error> {
-        let mut reader = self.wal.reader(Offset(range.start));
         let mut draft = Pending::new(self, Offset(range.start));
+        let stop = self.fill(&mut draft, &range, shutdown)?;
+        let rest = draft.written.0..range.end;
+        if stop == Stop::Done && !rest.is_empty() {
+            self.segments.note_empty(rest);
+        }
+        Ok(stop)
+    }
+
+    /// The same, beside the segments that are there: what is made does not count before it is put in their place. `None`
+    /// where shutdown was asked for.
+    pub(super) fn index_again(
+        &self,
+        range: Range<u64>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Vec<Entry>>, Error> {
+        let mut draft = Pending::new(self, Offset(range.start));
+        draft.aside = Some(Vec::new());
+        let stop = self.fill(&mut draft, &range, shutdown)?;
+        Ok(draft.aside.filter(|_| stop == Stop::Done))
+    }
+
+    fn fill(
+        &self,
+        draft: &mut Pending<'_>,
+        range: &Range<u64>,
+        shutdown: &Shutdown,
+    ) -> Result<Stop, Error> {
+        let mut reader = self.wal.reader(Offset(range.start));
         while draft.covered().0 < range.end {
             if shutdown.is_requested() {
                 draft.cut()?;
                 return Ok(Stop::Shutdown);
             }
-            if self.segments.was_torn() {
+            if draft.aside.is_none() && self.segments.was_torn() {
                 draft.cut()?;
                 return Ok(Stop::Torn);
             }
@@ -92,10 +122,6 @@ impl Worker {
         }
         draft.cover(range.end);
         draft.cut()?;
-        let rest = draft.written.0..range.end;
-        if !rest.is_empty() {
-            self.segments.note_empty(rest);
-        }
         Ok(Stop::Done)
     }
 
@@ -136,8 +162,14 @@ impl Worker {
         Ok(true)
     }
 
+    /// Until it is dropped nobody else makes segments of segments.
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.merging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One merge, where one is due; tells whether it was.
     pub(super) fn merge_once(&self) -> Result<bool, Error> {
+        let _alone = self.alone();
         let snapshot = self.segments.snapshot();
         let sizes: Vec<Size> = snapshot.iter().map(|segment| Size::of(segment)).collect();
         // A day is over when the writer has passed it: when the log has nothing more, or the next day has begun.
@@ -179,6 +211,10 @@ struct Pending<'w> {
     /// Everything before is in a segment.
     written: Offset,
     progress: Stopwatch,
+    /// Behind the last frame that was taken: erased events may be the last of it.
+    seen: Offset,
+    /// Segments that do not count yet.
+    aside: Option<Vec<Entry>>,
 }
 
 impl<'w> Pending<'w> {
@@ -188,6 +224,8 @@ impl<'w> Pending<'w> {
             builder: None,
             written: from,
             progress: Stopwatch::start(),
+            seen: from,
+            aside: None,
         }
     }
 
@@ -231,6 +269,11 @@ impl<'w> Pending<'w> {
                 self.cut()?;
             }
         }
+        self.seen = frame.end().min(Offset(end));
+        if self.builder.is_none() && self.aside.is_none() && self.written < self.seen {
+            self.worker.segments.note_empty(self.written.0..self.seen.0);
+            self.written = self.seen;
+        }
         Ok(())
     }
 
@@ -252,14 +295,19 @@ impl<'w> Pending<'w> {
 
     /// Makes a segment of what is here and searchable.
     fn cut(&mut self) -> Result<(), Error> {
-        let Some((builder, _)) = self.builder.take() else {
+        let Some((mut builder, _)) = self.builder.take() else {
             return Ok(());
         };
+        builder.cover(self.seen);
         let watch = Stopwatch::start();
         let next = builder.next();
         let entry = builder.finish(self.worker.segments.root())?;
-        self.worker.segments.add(&entry)?;
         self.written = next;
+        if let Some(aside) = self.aside.as_mut() {
+            aside.push(entry);
+            return Ok(());
+        }
+        self.worker.segments.add(&entry)?;
         let metrics = &self.worker.metrics;
         metrics.index_commit.observe(watch.elapsed());
         metrics.index_offset.set(next.0);

@@ -1,0 +1,41 @@
+//! All events that match, by their places alone.
+
+use super::Error;
+use super::query::Query;
+use super::search::{Searcher, window};
+use super::walk::Walk;
+use crate::model::{Offset, Timestamp};
+
+impl Searcher {
+    /// The places of all events of a time that match, ascending.
+    ///
+    /// # Errors
+    /// [`Error::TooManyEvents`] where they are more than `max`.
+    pub fn offsets(
+        &self,
+        query: &Query,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        max: usize,
+    ) -> Result<Vec<Offset>, Error> {
+        let (_, snapshot) = self.begin();
+        let mut fetch = self.fetch();
+        let mut walk = Walk::new(&snapshot, query, self.options(), &mut fetch);
+        let window = window(from, to);
+        let mut offsets = Vec::new();
+        for piece in walk.pieces(&window) {
+            let matches = walk.matches(&piece, &window)?;
+            let Some((segment, docs)) = walk.documents(&piece) else {
+                continue;
+            };
+            matches.each(docs.end - docs.start, |position| {
+                offsets.push(segment.offset(docs.start + position));
+            });
+            if offsets.len() > max {
+                return Err(Error::TooManyEvents(max));
+            }
+        }
+        offsets.sort_unstable();
+        Ok(offsets)
+    }
+}
