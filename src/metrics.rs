@@ -298,6 +298,7 @@ metrics! {
     wal_segments: Gauge "wardline_wal_segments" "Segments of the log.";
     wal_gaps: Counter "wardline_wal_gaps_total" "Damaged places skipped and recorded.";
     wal_lost_events: Counter "wardline_wal_lost_events_total" "Events in damaged places.";
+    erased_events: Counter "wardline_erased_events_total" "Events erased from the log.";
     wal_torn_tails: Counter "wardline_wal_torn_tails_total" "Torn tails cut at start.";
     wal_poisoned: Gauge "wardline_wal_poisoned" "1 after a failed write or fsync, until the log recovers.";
     wal_end_offset: Gauge "wardline_wal_end_offset" "Offset behind the last durable event.";

@@ -319,6 +319,7 @@ impl From<crate::index::Error> for Error {
             Index::TooSlow(_)
             | Index::TooManyBuckets(_)
             | Index::TooManyCandidates(_)
+            | Index::TooManyEvents(_)
             | Index::TooManyValues(_) => Self::TooCostly(error.to_string()),
             Index::NoColumn(_) => Self::input(
                 "/aggs",

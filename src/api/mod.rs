@@ -25,10 +25,12 @@ mod backup;
 mod context;
 pub(crate) mod csv;
 mod entity;
+mod erasures;
 mod events;
 pub(crate) mod export;
 mod fields;
 mod health;
+mod holds;
 mod keys;
 mod list;
 mod lookup;
@@ -67,7 +69,7 @@ use crate::notify::Notifier;
 use crate::redact::Redactor;
 use crate::store::Store;
 use crate::tasks::Tasks;
-use crate::wal::Wal;
+use crate::wal::{Receipts, Wal};
 use rate::Limiter;
 use routes::{RouteSpec, Routes};
 
@@ -95,6 +97,8 @@ pub struct Options {
     pub tails_max: usize,
     /// How many events a live tail may be behind before it is taken forward.
     pub tail_lag_events_max: u64,
+    /// Events of one erasure at most.
+    pub erase_events_max: usize,
 }
 
 impl Default for Options {
@@ -110,6 +114,7 @@ impl Default for Options {
             export_events_max: 1_000_000,
             tails_max: 32,
             tail_lag_events_max: 100_000,
+            erase_events_max: 1_000_000,
         }
     }
 }
@@ -131,6 +136,8 @@ pub struct State {
     pub data_dir: PathBuf,
     /// Events by place.
     pub wal: Wal,
+    /// What was erased.
+    pub receipts: Arc<Receipts>,
     /// Events by query.
     pub searcher: Searcher,
     /// Alerts, webhooks, keys, sessions.
@@ -263,6 +270,8 @@ const NOUNS: &[fn(&mut Routes)] = &[
     fields::register,
     alerts::register,
     backup::register,
+    erasures::register,
+    holds::register,
     rules::register,
     webhooks::register,
     keys::register,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::detect::Detector;
 use crate::index::Index;
-use crate::store::Store;
+use crate::model::Offset;
+use crate::store::{self, Store};
 use crate::tasks::Tasks;
 use crate::wal::Wal;
 
@@ -50,12 +51,29 @@ impl Keeper {
         }
         self.flush();
         let keep_from = self.detector.saved().min(self.index.searcher().visible());
+        let keep_from = match self.held_from() {
+            Ok(held) => keep_from.min(held),
+            Err(error) => {
+                tracing::warn!(%error, "legal holds cannot be read; nothing is deleted for now");
+                return;
+            }
+        };
         if let Err(error) = self.wal.enforce_retention(self.clock.now(), keep_from) {
             tracing::warn!(%error, "old segments of the log stay for now");
         }
         if let Err(error) = self.index.drop_before(self.wal.first()) {
             tracing::warn!(%error, "old segments of the index stay for now");
         }
+    }
+
+    /// The oldest event of a legal hold.
+    fn held_from(&self) -> Result<Offset, store::Error> {
+        let holds = self.store.legal_holds()?.into_iter();
+        let kept = holds.flat_map(|hold| self.wal.written_between(hold.from, hold.to));
+        Ok(kept
+            .map(|range| range.start)
+            .min()
+            .unwrap_or(Offset(u64::MAX)))
     }
 
     fn flush(&self) {

@@ -23,7 +23,16 @@ pub(super) fn lost(data: &Path) -> impl Iterator<Item = String> {
             "the signing secrets of webhooks are sealed with it; with another key each must be rotated",
         )
     });
-    tags.into_iter().chain(secrets)
+    let receipts = data.join("wal/receipts");
+    let has_receipts = holds(&receipts, |name| name.ends_with(".json"));
+    let signatures = (has_receipts && !data.join("receipt.key").exists()).then(|| {
+        tell(
+            data,
+            "receipt.key",
+            "the receipts of erasures are signed with it; with another key they no longer vouch for the log",
+        )
+    });
+    tags.into_iter().chain(secrets).chain(signatures)
 }
 
 fn tell(data: &Path, name: &str, why: &str) -> String {
@@ -66,6 +75,12 @@ mod tests {
         fs::write(data.join("tag.key"), b"").unwrap();
         check(&["store/secret.key"]);
         fs::write(data.join("store/secret.key"), b"").unwrap();
+        check(&[]);
+        fs::create_dir_all(data.join("wal/receipts")).unwrap();
+        check(&[]);
+        fs::write(data.join("wal/receipts/era_1.json"), b"").unwrap();
+        check(&["receipt.key"]);
+        fs::write(data.join("receipt.key"), b"").unwrap();
         check(&[]);
     }
 }

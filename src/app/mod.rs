@@ -1,5 +1,6 @@
 //! Wiring: build in floor order, run, drain in reverse. The file is the architecture.
 
+mod eraser;
 mod keeper;
 mod keys;
 mod pace;
@@ -24,7 +25,8 @@ use crate::pipeline::{Enricher, Intake, Payload, Pipeline};
 use crate::redact::{Own, Redactor, TagKey};
 use crate::store::Store;
 use crate::tasks::Tasks;
-use crate::wal::Wal;
+use crate::wal::{Receipts, Wal};
+use eraser::Eraser;
 use keeper::Keeper;
 use pace::Pace;
 pub use problems::problems;
@@ -137,7 +139,7 @@ impl App {
         let redactor = redactor(&config, &metrics)?;
         log_through(redactor.clone());
         let durable = Durable::start(&config, &clock, &metrics, &tasks).await?;
-        let Durable { wal, store, index } = durable;
+        let (wal, store) = (durable.wal.clone(), durable.store.clone());
         // Not by what is on the disk: a first start may have failed halfway.
         let is_first_run = !store.has_way_in()?;
         let built_in = Some(wardline_web::country_db()).filter(|bytes| !bytes.is_empty());
@@ -148,7 +150,7 @@ impl App {
         let detector = detector(&config, &wal, &store, &rules, &clock, (&metrics, &tasks))?;
         let notifier = notifier(&config, &clock, &metrics, &tasks, &store, &redactor)?;
         notifier.start();
-        let pace = Pace::new(&config, &wal, &index, &detector);
+        let pace = Pace::new(&config, &wal, &durable.index, &detector);
         let submit = submit(&store, &clock, intake, pace, &redactor);
         let place = ingest::file::Place {
             data: &config.data_dir,
@@ -165,7 +167,8 @@ impl App {
             metrics: metrics.clone(),
             data_dir: config.data_dir.clone(),
             wal: wal.clone(),
-            searcher: index.searcher(),
+            receipts: durable.receipts.clone(),
+            searcher: durable.index.searcher(),
             store: store.clone(),
             rules: rules.clone(),
             detector: Some(detector.clone()).filter(|_| config.detect.enabled),
@@ -177,14 +180,7 @@ impl App {
         let router = api::router(state, |routes| door.register(routes));
         let url = listener.url();
         let server = listener.start(router, &tasks, metrics.clone())?;
-        let keeper = Keeper {
-            store: store.clone(),
-            wal: wal.clone(),
-            index,
-            detector,
-            clock: clock.clone(),
-        };
-        tasks.spawn("housekeeping", keeper.run(tasks.clone()));
+        chores(&config, durable, detector, &clock, (&metrics, &tasks))?;
         Ok(Self {
             config,
             clock,
@@ -290,6 +286,7 @@ struct Durable {
     wal: Wal,
     store: Store,
     index: Index,
+    receipts: Arc<Receipts>,
 }
 
 impl Durable {
@@ -329,7 +326,14 @@ impl Durable {
             clock.clone(),
             metrics.clone(),
         )?;
-        Ok(Self { wal, store, index })
+        let receipts = Receipts::open(dir)
+            .map_err(|error| Error::DataDir(dir.join(wal::RECEIPT_KEY), error))?;
+        Ok(Self {
+            wal,
+            store,
+            index,
+            receipts: Arc::new(receipts),
+        })
     }
 }
 
@@ -374,6 +378,43 @@ fn detector(
         metrics: metrics.clone(),
     };
     Ok(Detector::start(parts, config.detect.clone(), tasks)?)
+}
+
+/// Starts what looks after the data: what erases, and housekeeping.
+fn chores(
+    config: &Config,
+    durable: Durable,
+    detector: Detector,
+    clock: &Clock,
+    (metrics, tasks): (&Arc<Metrics>, &Tasks),
+) -> Result<(), Error> {
+    let Durable {
+        wal,
+        store,
+        index,
+        receipts,
+    } = durable;
+    let eraser = Eraser {
+        receipts,
+        data_dir: config.data_dir.clone(),
+        wal: wal.clone(),
+        index: index.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        source_days: config.wal.retention_source_days.clone(),
+    };
+    let erasing = tasks.thread("erase", move |shutdown| eraser.run(&shutdown));
+    erasing.map_err(Error::Thread)?;
+    let keeper = Keeper {
+        store,
+        wal,
+        index,
+        detector,
+        clock: clock.clone(),
+    };
+    tasks.spawn("housekeeping", keeper.run(tasks.clone()));
+    Ok(())
 }
 
 fn intake(

@@ -9,9 +9,10 @@ use zeroize::Zeroizing;
 use super::Error;
 use crate::files;
 use crate::redact::TagKey;
+use crate::wal;
 
 /// Key files below a data directory.
-pub const KEYS: [&str; 2] = ["tag.key", "store/secret.key"];
+pub const KEYS: [&str; 3] = ["tag.key", "store/secret.key", wal::RECEIPT_KEY];
 
 /// The directory of the key files beside a backup: `wardline-….tar` has `wardline-….keys`.
 #[must_use]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, FILES, ROWS};
 use crate::model::Offset;
+use crate::wal;
 
 /// Version of the archive.
 pub(super) const FORMAT: u32 = 1;
@@ -84,5 +85,5 @@ pub(super) fn is_ours(name: &str) -> bool {
     let is_segment = segment.is_some_and(|stem| {
         stem.len() == 20 && stem.parse::<u64>().is_ok() && !stem.starts_with('+')
     });
-    is_segment || name == ROWS || FILES.contains(&name)
+    is_segment || name == ROWS || FILES.contains(&name) || wal::is_receipt_file(name)
 }

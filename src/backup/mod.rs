@@ -6,6 +6,7 @@
 
 mod archive;
 mod keys;
+mod made;
 mod manifest;
 mod restore;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use archive::check;
 pub use keys::{KEYS, copy_keys, key_id, keys_of};
+pub use made::made;
 pub use manifest::{Entry, Manifest};
 pub use restore::{is_being_restored, restore};
 
@@ -26,7 +28,7 @@ use crate::store::{self, Store};
 use crate::wal::{self, Wal};
 
 /// Small files that go as they are, where they are there.
-const FILES: [&str; 2] = ["files.json", "wal/gaps.json"];
+const FILES: [&str; 3] = ["files.json", "wal/gaps.json", made::FILE];
 /// The rows of the state.
 const ROWS: &str = "store.rows";
 /// What the archive holds; its last entry.
@@ -89,11 +91,12 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
         .hold(Timestamp(source.now.0.saturating_add(HOLD_MAX)));
     // What others have read of the log and of files, before the log's end: they must not be ahead of it.
     let mut small = Vec::new();
-    for name in FILES {
-        match std::fs::read(source.data_dir.join(name)) {
+    let receipts = wal::receipt_files(source.data_dir).map_err(Error::file("wal/receipts"))?;
+    for name in FILES.map(str::to_owned).into_iter().chain(receipts) {
+        match std::fs::read(source.data_dir.join(&name)) {
             Ok(bytes) => small.push((name, bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::file(name)(error)),
+            Err(error) => return Err(Error::file(&name)(error)),
         }
     }
     let mut rows = rows_of(source)?;
@@ -110,7 +113,9 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
         let file = File::open(&segment.path).map_err(Error::file(&name))?;
         archive.add(&name, file, segment.bytes)?;
     }
-    archive.finish(first..end, key_id(source.data_dir))
+    let manifest = archive.finish(first..end, key_id(source.data_dir))?;
+    made::note(source.data_dir, source.now, &manifest).map_err(Error::file(made::FILE))?;
+    Ok(manifest)
 }
 
 /// The rows of the state, in a file without a name: it is gone with its handle.

@@ -121,6 +121,8 @@ fn make(
 ) -> Result<(Manifest, bool), Error> {
     let log = dir.join(wal::FOLDER);
     files::new_private_dir(&log).map_err(Error::file(wal::FOLDER))?;
+    let receipts = log.join(wal::RECEIPTS);
+    files::new_private_dir(&receipts).map_err(Error::file(wal::RECEIPTS))?;
     let manifest = read(archive, |name, file| {
         let mut out = match files::new_private(&dir.join(name)) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -137,6 +139,7 @@ fn make(
     // Keys of another server would make what they cannot open look lost.
     let is_right = manifest.tag_key.is_none() || key_id(keys) == manifest.tag_key;
     let has_keys = is_right && copy_keys(keys, dir)?;
+    files::sync_dir(&receipts).map_err(Error::file(wal::RECEIPTS))?;
     files::sync_dir(&log).map_err(Error::file(wal::FOLDER))?;
     files::sync_dir(dir).map_err(Error::file("data directory"))?;
     Ok((manifest, has_keys))

@@ -262,6 +262,7 @@ async fn an_empty_directory_may_be_there_and_a_half_made_one_is_named() {
 async fn keys_of_another_server_are_not_taken() {
     let house = House::new();
     TagKey::open_or_create(&house.dir.path().join(KEYS[0])).unwrap();
+    wal::Receipts::open(house.dir.path()).unwrap();
     let archive = house.backup();
     let (other, target) = (House::new(), tempfile::tempdir().unwrap());
     TagKey::open_or_create(&other.dir.path().join(KEYS[0])).unwrap();

@@ -107,7 +107,7 @@ pub(super) async fn run(backup: Backup) -> anyhow::Result<Exit> {
     if !has_keys {
         output::tell(&format!(
             "note: keep {} of the data directory elsewhere; what is restored needs them",
-            KEYS.join(" and ")
+            KEYS.join(", ")
         ));
     }
     Ok(Exit::Ok)

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod client;
 mod demo;
+mod erase;
 mod ingest;
 mod key;
 mod logging;
@@ -90,6 +91,7 @@ enum Command {
     Verify(verify::Verify),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Erase(erase::Erase),
     #[command(subcommand)]
     Bench(bench::Bench),
     Health(version::Health),
@@ -137,6 +139,7 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Verify(command) => verify::run(&command),
         Command::Backup(command) => backup::run(command).await,
         Command::Restore(command) => restore::run(&command),
+        Command::Erase(command) => erase::run(command).await,
         Command::Bench(command) => bench::run(command).await,
         Command::Health(command) => version::health(command).await,
         Command::Version(command) => version::run(&command),

@@ -66,7 +66,7 @@ pub(super) fn run(restore: &Restore) -> anyhow::Result<Exit> {
     if !has_keys {
         output::tell(&format!(
             "note: put {} of the old data directory into {} before it is started",
-            KEYS.join(" and "),
+            KEYS.join(", "),
             restore.data_dir.display()
         ));
     }

@@ -32,6 +32,7 @@ const BOUNDS: &[Row] = &[
     ("api.export_events_max", 1, 1_000_000_000),
     ("api.tails_max", 0, 10_000),
     ("api.tail_lag_events_max", 1, 1_000_000_000),
+    ("api.erase_events_max", 1, 100_000_000),
     ("api.rates.public_per_minute", 1, MANY),
     ("api.rates.login_per_minute", 1, MANY),
     ("api.rates.refused_per_minute", 1, MANY),

@@ -18,6 +18,31 @@ impl Searcher {
         to: Option<Timestamp>,
         max: usize,
     ) -> Result<Vec<Offset>, Error> {
+        let offsets = self.collect(query, from, to, max)?;
+        match offsets.len() > max {
+            true => Err(Error::TooManyEvents(max)),
+            false => Ok(offsets),
+        }
+    }
+
+    /// The places of the oldest received, about `max` of them where there are more.
+    pub fn first_offsets(
+        &self,
+        query: &Query,
+        to: Option<Timestamp>,
+        max: usize,
+    ) -> Result<Vec<Offset>, Error> {
+        self.collect(query, None, to, max)
+    }
+
+    /// Stops behind the slice with which there are more than `max`.
+    fn collect(
+        &self,
+        query: &Query,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        max: usize,
+    ) -> Result<Vec<Offset>, Error> {
         let (_, snapshot) = self.begin();
         let mut fetch = self.fetch();
         let mut walk = Walk::new(&snapshot, query, self.options(), &mut fetch);
@@ -32,7 +57,7 @@ impl Searcher {
                 offsets.push(segment.offset(docs.start + position));
             });
             if offsets.len() > max {
-                return Err(Error::TooManyEvents(max));
+                break;
             }
         }
         offsets.sort_unstable();

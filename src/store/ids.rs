@@ -18,7 +18,10 @@ fn text(prefix: &str, bits: u128) -> String {
 }
 
 /// A new id that sorts by `now`: 48 bits of milliseconds and 80 random bits, as a ULID has them.
-pub(super) fn fresh(prefix: &str, now: Timestamp) -> Result<String, Error> {
+///
+/// # Errors
+/// [`Error::Random`] where the system has no random bytes.
+pub fn fresh(prefix: &str, now: Timestamp) -> Result<String, Error> {
     let mut random = [0u8; 16];
     rand::fill(&mut random).map_err(|_error| Error::Random)?;
     let low = u128::from_be_bytes(random) & ((1 << 80) - 1);

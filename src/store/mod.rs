@@ -11,6 +11,8 @@ mod dump;
 mod endpoints;
 mod engine;
 mod findings;
+mod forget;
+mod holds;
 mod ids;
 mod inbox;
 mod lifecycle;
@@ -39,6 +41,8 @@ pub use endpoints::{
 };
 pub use engine::Kind as EngineKind;
 pub use findings::{AlertChange, Committed};
+pub use holds::LegalHold;
+pub use ids::fresh as fresh_id;
 pub use inbox::{Letter, leave};
 pub use lifecycle::Act;
 pub use message::{EventType, render_ping};

@@ -55,9 +55,10 @@ pub use frame::Frame;
 pub use gaps::Gap;
 pub use reader::Reader;
 pub use receipts::{
-    InBackup, KEY as RECEIPT_KEY, Progress, RECEIPTS_MAX, Receipt, Receipts, Rewritten,
+    InBackup, KEY as RECEIPT_KEY, Progress, RECEIPTS_MAX, RETENTION, Receipt, Receipts, Rewritten,
     receipt_files,
 };
+pub(crate) use receipts::{RECEIPTS, is_receipt_file};
 pub(crate) use recovery::FOLDER;
 pub use retention::Hold;
 pub use verify::{Damage, Kind as DamageKind, Report, verify};
@@ -99,6 +100,8 @@ pub struct Options {
     pub retention_age_days: Option<u32>,
     /// The oldest segments are deleted while the log is larger than this.
     pub retention_bytes_max: Option<u64>,
+    /// Days after which events of a source are erased, where that is sooner.
+    pub retention_source_days: std::collections::BTreeMap<String, std::num::NonZeroU32>,
 }
 
 impl Default for Options {
@@ -116,6 +119,7 @@ impl Default for Options {
             probe_interval_ms: 1000,
             retention_age_days: Some(30),
             retention_bytes_max: None,
+            retention_source_days: Default::default(),
         }
     }
 }
@@ -296,6 +300,24 @@ impl Wal {
             bytes: segment.bytes,
         };
         (state.segments.iter().map(of).collect(), Offset(state.end))
+    }
+
+    /// The events of the files that were written in a time, oldest first; neighbours too, as a file is kept whole.
+    #[must_use]
+    pub fn written_between(
+        &self,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Vec<std::ops::Range<Offset>> {
+        let is_within = |segment: &&state::Segment| {
+            from.is_none_or(|from| segment.written >= from.0)
+                && to.is_none_or(|to| segment.created <= to.0)
+        };
+        let state = self.0.state();
+        let segments = state.segments.iter().filter(is_within);
+        segments
+            .map(|segment| Offset(segment.first)..Offset(segment.end))
+            .collect()
     }
 
     /// The recorded gaps in what is kept, oldest first.

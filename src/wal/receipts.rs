@@ -5,10 +5,11 @@
 //! for each event. The signature is Ed25519 over the receipt as JSON without whitespace, its members in the order
 //! of [`Receipt`], with an empty `signature`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -17,16 +18,20 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::recovery::FOLDER;
+use super::state::held;
 use crate::files;
 use crate::model::{Offset, Timestamp};
 
 /// Below the folder of the log.
-const RECEIPTS: &str = "receipts";
+pub(crate) const RECEIPTS: &str = "receipts";
 /// The key that signs, beside the other keys of a data directory.
 pub const KEY: &str = "receipt.key";
 const KEY_BYTES: usize = 32;
 /// Longest receipt that is read.
 const RECEIPT_BYTES_MAX: u64 = 16 << 20;
+/// Who asks for the erasures that retention makes.
+pub const RETENTION: &str = "retention";
+const VERSION: u32 = 1;
 /// Receipts that are kept; asking for more erasures is refused.
 pub const RECEIPTS_MAX: usize = 10_000;
 
@@ -111,6 +116,28 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Of an erasure that begins; which events is still to be said.
+    #[must_use]
+    pub fn begun(id: String, reason: String, by: String, now: Timestamp) -> Self {
+        Self {
+            version: VERSION,
+            id,
+            state: Progress::UnderWay,
+            reason,
+            by,
+            asked_at: now,
+            finished_at: None,
+            events: 0,
+            first: Offset(0),
+            end: Offset(0),
+            segments: Vec::new(),
+            alerts: 0,
+            backups: Vec::new(),
+            public_key: String::new(),
+            signature: String::new(),
+        }
+    }
+
     fn signed_text(&self) -> io::Result<Vec<u8>> {
         let unsigned = Self {
             signature: String::new(),
@@ -139,6 +166,8 @@ impl Receipt {
 pub struct Receipts {
     dir: PathBuf,
     key: Ed25519KeyPair,
+    /// Ids of erasures that are not finished, the oldest first.
+    under_way: Mutex<VecDeque<String>>,
 }
 
 impl Receipts {
@@ -156,7 +185,20 @@ impl Receipts {
         let dir = folder(data);
         files::private_dir(&dir)?;
         let key = key_of(data)?;
-        Ok(Self { dir, key })
+        let mut under_way = VecDeque::new();
+        for id in ids(&dir, "offsets")? {
+            match dir.join(format!("{id}.json")).exists() {
+                true => under_way.push_back(id),
+                // Not promised to anybody yet.
+                false => fs::remove_file(dir.join(format!("{id}.offsets")))?,
+            }
+        }
+        let under_way = Mutex::new(under_way);
+        Ok(Self {
+            dir,
+            key,
+            under_way,
+        })
     }
 
     /// Notes what is to be erased, durably; from then on it is seen through.
@@ -167,7 +209,14 @@ impl Receipts {
         let bytes: Vec<u8> = offsets.iter().flat_map(|at| at.0.to_le_bytes()).collect();
         files::replace(&self.path(&receipt.id, "offsets"), &bytes)?;
         self.save(&mut receipt)?;
+        held(&self.under_way).push_back(receipt.id.clone());
         Ok(receipt)
+    }
+
+    /// The oldest erasure that is not finished.
+    #[must_use]
+    pub fn under_way(&self) -> Option<String> {
+        held(&self.under_way).front().cloned()
     }
 
     /// Signs a receipt and puts it in place of what it was.
@@ -197,15 +246,33 @@ impl Receipts {
             .collect())
     }
 
-    /// Forgets which events an erasure was about.
+    /// Signs the receipt of an erasure that is finished, and forgets which events it was about.
     ///
     /// # Errors
-    /// Where the file cannot be deleted.
-    pub fn forget_offsets(&self, id: &str) -> io::Result<()> {
-        match fs::remove_file(self.path(id, "offsets")) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => files::sync_dir(&self.dir),
+    /// Where files cannot be written.
+    pub fn finish(&self, receipt: &mut Receipt, now: Timestamp) -> io::Result<()> {
+        (receipt.state, receipt.finished_at) = (Progress::Done, Some(now));
+        self.save(receipt)?;
+        match fs::remove_file(self.path(&receipt.id, "offsets")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => files::sync_dir(&self.dir)?,
         }
+        held(&self.under_way).retain(|id| *id != receipt.id);
+        Ok(())
+    }
+
+    /// Forgets the receipts that retention has made of segments that are gone since.
+    ///
+    /// # Errors
+    /// Where files cannot be read or deleted.
+    pub fn forget_expired(&self, first: Offset) -> io::Result<()> {
+        for receipt in self.list()? {
+            let is_done = receipt.state == Progress::Done && receipt.end <= first;
+            if is_done && receipt.by == RETENTION {
+                fs::remove_file(self.path(&receipt.id, "json"))?;
+            }
+        }
+        files::sync_dir(&self.dir)
     }
 
     /// All receipts, the oldest first.
@@ -221,7 +288,7 @@ impl Receipts {
     /// # Errors
     /// Where the folder cannot be read.
     pub fn count(&self) -> io::Result<usize> {
-        Ok(ids(&self.dir)?.len())
+        Ok(ids(&self.dir, "json")?.len())
     }
 
     /// One receipt; `None` where there is none of the id.
@@ -229,9 +296,7 @@ impl Receipts {
     /// # Errors
     /// Where it cannot be read.
     pub fn get(&self, id: &str) -> io::Result<Option<Receipt>> {
-        let is_id =
-            id.starts_with("era_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        match is_id.then(|| read(&self.path(id, "json"))) {
+        match is_id(id).then(|| read(&self.path(id, "json"))) {
             None => Ok(None),
             Some(Err(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
             Some(receipt) => receipt.map(Some),
@@ -255,15 +320,12 @@ fn key_of(data: &Path) -> io::Result<Ed25519KeyPair> {
     key.and_then(Result::ok).ok_or_else(no_key)
 }
 
-fn ids(dir: &Path) -> io::Result<Vec<String>> {
+fn ids(dir: &Path, end: &str) -> io::Result<Vec<String>> {
     let mut ids = Vec::new();
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        ids.extend(
-            name.to_str()
-                .and_then(|name| name.strip_suffix(".json"))
-                .map(str::to_owned),
-        );
+        let id = name.to_str().and_then(|name| name.split_once('.'));
+        ids.extend(id.filter(|id| id.1 == end).map(|id| id.0.to_owned()));
     }
     ids.sort_unstable();
     Ok(ids)
@@ -278,7 +340,7 @@ fn read(path: &Path) -> io::Result<Receipt> {
 
 fn list(dir: &Path) -> io::Result<Vec<Receipt>> {
     let mut receipts = Vec::new();
-    for id in ids(dir)? {
+    for id in ids(dir, "json")? {
         match read(&dir.join(format!("{id}.json"))) {
             Ok(receipt) => receipts.push(receipt),
             Err(error) => tracing::error!(id, %error, "a receipt of an erasure cannot be read"),
@@ -304,6 +366,23 @@ pub fn receipt_files(data: &Path) -> io::Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Whether a file of this name, below a data directory, may be one of a receipt.
+pub(crate) fn is_receipt_file(name: &str) -> bool {
+    let name = name
+        .strip_prefix(FOLDER)
+        .and_then(|name| name.strip_prefix('/'));
+    let name = name
+        .and_then(|name| name.strip_prefix(RECEIPTS))
+        .and_then(|name| name.strip_prefix('/'));
+    let parts = name.and_then(|name| name.split_once('.'));
+    parts.is_some_and(|(id, end)| is_id(id) && matches!(end, "json" | "offsets"))
+}
+
+fn is_id(id: &str) -> bool {
+    id.strip_prefix("era_")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// What the signed receipts of a data directory say that its rewritten segments hold: first event to SHA-256 in hex. By

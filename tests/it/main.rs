@@ -12,6 +12,7 @@
 mod backup;
 mod commands;
 mod durability;
+mod erase;
 mod flow;
 mod harness;
 mod hostile;

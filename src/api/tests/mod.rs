@@ -126,6 +126,7 @@ impl House {
             metrics: metrics.clone(),
             data_dir: dir.path().to_owned(),
             wal: wal.clone(),
+            receipts: Arc::new(crate::wal::Receipts::open(dir.path()).unwrap()),
             searcher: index.unwrap().searcher(),
             store: store.clone(),
             rules: RulesHandle::default(),
