@@ -3,6 +3,7 @@
 
 pub mod clock;
 mod files;
+
 pub mod metrics;
 pub mod tasks;
 

@@ -92,6 +92,7 @@ impl Error {
         match self {
             Self::DataDir(..) | Self::Enrich(_) | Self::KeyLost(_) | Self::OwnRules(_) => true,
             Self::Key(KeyError::Exposed { .. } | KeyError::Malformed) => true,
+            Self::Log(wal::Error::Key(_) | wal::Error::KeyMissing(_)) => true,
             Self::Detect(detect::Error::RulesDir(..)) => true,
             Self::Serve(error) => !matches!(error, api::serve::Error::Bind { .. }),
             _ => false,

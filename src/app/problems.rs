@@ -3,6 +3,7 @@
 use super::keys;
 use crate::api;
 use crate::config::{Config, Problem};
+use crate::files;
 use crate::redact::Own;
 
 /// What is wrong with a configuration that reads well: directories, addresses, keys that are gone.
@@ -34,6 +35,11 @@ pub fn problems(config: &Config) -> Vec<Problem> {
             wrong(setting, format!("{} is not a file", path.display()));
         }
     }
+    if let Some(path) = &config.wal.encryption_key_file
+        && let Err(error) = files::keys::read(path)
+    {
+        wrong("wal.encryption_key_file", error.to_string());
+    }
     if let Err(found) = Own::new(&config.redact) {
         for found in found {
             wrong(&found.setting, found.what);
@@ -63,5 +69,9 @@ mod tests {
         check("", "");
         check("[server]\nlisten = \"0.0.0.0:1\"", "tls.cert");
         check("data_dir = \"/dev/null\"", "data_dir");
+        check(
+            "[wal]\nencryption_key_file = \"/nowhere\"",
+            "encryption_key_file",
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::client::{Client, segment};
 use super::{Exit, Output, Server, output};
 use crate::api::key as format;
 use crate::clock::Clock;
+use crate::files::keys;
 use crate::redact::{KeyError, TagKey};
 use crate::store::{self, ApiKey, Letter, Scope};
 
@@ -25,6 +26,8 @@ pub(super) enum Key {
     Revoke(One),
     /// Gives a data directory a new key of redaction tags; those before it still find what was tagged with them.
     RotateTag(RotateTag),
+    /// Puts a new key before those that encrypt the log, or makes their file. Example: wardline key rotate-log /etc/wardline/log.key
+    RotateLog(RotateLog),
 }
 
 /// What the key may do and for how long.
@@ -70,6 +73,13 @@ pub(super) struct RotateTag {
     output: Option<Output>,
 }
 
+/// Whose log.
+#[derive(Debug, Args)]
+pub(super) struct RotateLog {
+    /// The file that `wal.encryption_key_file` names.
+    file: PathBuf,
+}
+
 /// Which key.
 #[derive(Debug, Args)]
 pub(super) struct One {
@@ -97,6 +107,7 @@ pub(super) async fn run(key: Key) -> anyhow::Result<Exit> {
             answer.map_or_else(Ok, |made| show(&made, None))
         }
         Key::RotateTag(rotate) => rotate_tag(&rotate),
+        Key::RotateLog(rotate) => rotate_log(&rotate.file),
         Key::Revoke(one) => {
             let client = Client::new(&one.server)?;
             Ok(client
@@ -200,6 +211,29 @@ fn rotate_tag(rotate: &RotateTag) -> anyhow::Result<Exit> {
         "a running server tags with the key before until it is restarted; back tag.key up",
     );
     Ok(Exit::Ok)
+}
+
+fn rotate_log(path: &std::path::Path) -> anyhow::Result<Exit> {
+    let is_new = !path.exists();
+    let keys = match is_new {
+        true => keys::read_or_create(path),
+        false => keys::rotate(path),
+    };
+    match keys {
+        Ok(keys) => {
+            let count = keys.len() / keys::KEY_BYTES;
+            output::document(&json!({"file": path, "keys": count}))?;
+            output::tell(
+                "a running server seals with the key before until it is restarted; without this file the log cannot be read: back it up, apart from the data",
+            );
+            Ok(Exit::Ok)
+        }
+        Err(error @ (KeyError::Exposed { .. } | KeyError::Malformed)) => {
+            output::tell(&format!("error: {}: {error}", path.display()));
+            Ok(Exit::Invalid)
+        }
+        Err(error) => anyhow::bail!("{}: {error}", path.display()),
+    }
 }
 
 async fn list_keys(list: List) -> anyhow::Result<Exit> {

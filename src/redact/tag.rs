@@ -2,42 +2,16 @@
 //! log by those who hold it, and by nobody who only holds the log.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use aws_lc_rs::{digest, hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encoding;
-use crate::files;
+use crate::files::keys::{self, KEY_BYTES, KEYS_MAX};
 
-/// The key could not be opened or made. Holds no path and no key material.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file could not be read or written.
-    #[error("redaction key file: {0}")]
-    Io(#[from] std::io::Error),
-    /// Group or others may read or write the file.
-    #[error("redaction key file is open to others (mode {mode:03o}); set it to 0600")]
-    Exposed {
-        /// Permission bits of the file.
-        mode: u32,
-    },
-    /// Not the 32 bytes of a key, or of several.
-    #[error("redaction key file does not hold keys of 32 bytes, 1 to 16")]
-    Malformed,
-    /// A rotation is under way, or one was interrupted.
-    #[error(
-        "tag.key.new is in the way: another rotation is under way, or one was interrupted; delete it then"
-    )]
-    Busy,
-    /// The system gave no random bytes.
-    #[error("no random bytes for a new redaction key")]
-    Random,
-}
+pub use crate::files::keys::Error as KeyError;
 
 /// The installation's key, with its public id, and those it took the place of.
 #[derive(Clone)]
@@ -77,15 +51,7 @@ impl TagKey {
     /// # Errors
     /// When the file cannot be read or made, is open to group or others, or holds no key.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
-        match File::open(path) {
-            Ok(file) => Self::read(file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(path),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn read(file: File) -> Result<Self, KeyError> {
-        Self::from_file(&contents(file)?)
+        Self::from_file(&keys::read_or_create(path)?)
     }
 
     fn from_file(bytes: &[u8]) -> Result<Self, KeyError> {
@@ -105,22 +71,7 @@ impl TagKey {
     /// # Errors
     /// As [`TagKey::open`], and when another rotation is under way or the file cannot be written.
     pub fn rotate(path: &Path) -> Result<Self, KeyError> {
-        let old = contents(File::open(path)?)?;
-        Self::from_file(&old)?;
-        let mut bytes = Zeroizing::new(vec![0; KEY_BYTES]);
-        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
-        let kept = old.len().min((KEYS_MAX - 1) * KEY_BYTES);
-        // Reserved at once, so that no copy is left behind where it grew.
-        bytes.reserve_exact(kept);
-        bytes.extend_from_slice(old.get(..kept).unwrap_or_default());
-        let fresh = path.with_extension("key.new");
-        files::write_new(&fresh, &bytes).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => KeyError::Busy,
-            _ => error.into(),
-        })?;
-        fs::rename(&fresh, path)?;
-        files::sync_parent(path)?;
-        Self::from_file(&bytes)
+        Self::from_file(&keys::rotate(path)?)
     }
 
     /// Reads the key in `path`; makes none.
@@ -128,7 +79,7 @@ impl TagKey {
     /// # Errors
     /// When the file is not there, cannot be read, is open to group or others, or holds no key.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
-        Self::read(File::open(path)?)
+        Self::from_file(&keys::read(path)?)
     }
 
     /// A new key that is kept nowhere.
@@ -141,22 +92,6 @@ impl TagKey {
         let key = Self::from_bytes(&bytes);
         bytes.zeroize();
         Ok(key)
-    }
-
-    fn create(path: &Path) -> Result<Self, KeyError> {
-        let mut bytes = [0u8; 32];
-        rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
-        let made = files::write_new(path, &bytes);
-        let key = Self::from_bytes(&bytes);
-        bytes.zeroize();
-        match made {
-            Ok(()) => Ok(key),
-            // Another process was faster: its key counts.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                Self::read(File::open(path)?)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// A key from its 32 bytes.
@@ -204,31 +139,8 @@ impl fmt::Debug for TagKey {
     }
 }
 
-/// The bytes of a key file that its owner alone can read.
-fn contents(mut file: File) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let mode = file.metadata()?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Exposed { mode });
-    }
-    // One byte more than there may be, so that a longer file is noticed.
-    let mut bytes = Zeroizing::new(vec![0; KEYS_MAX * KEY_BYTES + 1]);
-    let mut filled = 0;
-    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-        let read = file.read(room)?;
-        if read == 0 {
-            break;
-        }
-        filled += read;
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
 const DIGITS: usize = 16;
 const KEY_ID: usize = 4;
-const KEY_BYTES: usize = 32;
-/// Most keys in a file: the one in use and those before it.
-const KEYS_MAX: usize = 16;
 
 fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
@@ -351,6 +263,9 @@ fn tag_at(text: &[u8], is_rule: impl Fn(&[u8]) -> bool) -> Option<(usize, &[u8])
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

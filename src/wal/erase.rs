@@ -132,8 +132,12 @@ impl Shared {
     fn anew(&self, segment: &Segment, offsets: &[Offset]) -> Result<Option<Anew>, Error> {
         let bytes = fs::read(segment::path(&self.dir, segment.first))?;
         let scan = segment::scan(&bytes, segment.first, Some(segment.end));
-        let (mut packer, mut unpacker) =
-            (Packer::new(self.options.zstd_level), Unpacker::default());
+        let mut packer = Packer::new(self.options.zstd_level);
+        // As its other frames are.
+        if let Some(key @ 1..) = segment::key(&self.dir, segment.first)? {
+            packer.seal_with(&self.cipher, key);
+        }
+        let mut unpacker = Unpacker::new(self.cipher.clone());
         let mut out = Vec::with_capacity(bytes.len());
         let mut entries = Vec::with_capacity(scan.table.entries.len());
         let (mut position, mut events) = (0, 0);
@@ -165,7 +169,7 @@ impl Shared {
             match unpacked {
                 Some(before) if count > 0 => {
                     let rest = before.without(|at| here.binary_search(&at).is_ok());
-                    packer.pack_erased(&rest, header.prev, header.link(frame), &mut out);
+                    packer.pack_erased(&rest, header.prev, header.link(frame), &mut out)?;
                     events += size(count);
                 }
                 _ => out.extend_from_slice(frame),

@@ -5,7 +5,7 @@
 //! hash of the frame before [32]` and then the stored payload. The checksum covers header and
 //! payload except itself; the chain hash is SHA-256 over all bytes of the frame, so each frame
 //! vouches for everything before it. The payload (kind 0 as it is, kind 1 one zstd frame) is
-//! `count` ends as u32 (relative to the first record), then the records.
+//! `count` ends as u32 (relative to the first record), then the records. Kinds 2 and 3 are 0 and 1, sealed (`cipher.rs`).
 //!
 //! Version 2 is a frame out of which events were erased: its header ends with the hash of the frame as it
 //! was first written [32], which is still the link that the next frame carries. An erased record is empty. That
@@ -26,7 +26,9 @@ const VERSION: u8 = 1;
 const VERSION_ERASED: u8 = 2;
 pub(super) const KIND_PLAIN: u8 = 0;
 pub(super) const KIND_ZSTD: u8 = 1;
-const CRC_AT: usize = 28;
+/// Added to the kind of a sealed payload.
+pub(super) const KIND_SEALED: u8 = 2;
+pub(super) const CRC_AT: usize = 28;
 /// No frame unpacks to more.
 const RAW_BYTES_MAX: u32 = 64 << 20;
 /// A larger record is refused at the door of the log.
@@ -257,7 +259,7 @@ impl Header {
         }
         let is_sane = is_ours
             && matches!(version, VERSION | VERSION_ERASED)
-            && kind <= KIND_ZSTD
+            && kind <= KIND_ZSTD + KIND_SEALED
             && usize::from(length) == header.bytes()
             && header.count > 0
             && header.raw_len <= RAW_BYTES_MAX
@@ -295,6 +297,11 @@ impl Header {
             was,
         ];
         parts.concat()
+    }
+
+    /// Whether the payload is encrypted.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.kind >= KIND_SEALED
     }
 
     /// The link that the next frame carries: the hash of the frame, or of what it was.

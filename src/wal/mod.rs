@@ -25,6 +25,7 @@
 //! recorded, counted gap.
 
 mod cache;
+mod cipher;
 mod disk;
 mod erase;
 #[cfg(test)]
@@ -67,6 +68,7 @@ use disk::Disk;
 use state::{Shared, held};
 
 use crate::clock::Clock;
+use crate::files::keys;
 use crate::metrics::Metrics;
 use crate::model::{Offset, Timestamp};
 use crate::redact::Batch;
@@ -96,6 +98,8 @@ pub struct Options {
     pub open_segments_max: usize,
     /// Between two attempts to write again after a failure.
     pub probe_interval_ms: u64,
+    /// File with the keys that encrypt the log, 32 bytes each, the newest first; not encrypted where missing.
+    pub encryption_key_file: Option<PathBuf>,
     /// Segments older than this are deleted.
     pub retention_age_days: Option<u32>,
     /// The oldest segments are deleted while the log is larger than this.
@@ -117,6 +121,7 @@ impl Default for Options {
             frame_cache_frames_max: 64,
             open_segments_max: 16,
             probe_interval_ms: 1000,
+            encryption_key_file: None,
             retention_age_days: Some(30),
             retention_bytes_max: None,
             retention_source_days: Default::default(),
@@ -147,6 +152,12 @@ pub enum Error {
     /// The log has its writer already.
     #[error("log is already running")]
     Running,
+    /// The key file cannot be used.
+    #[error("wal.encryption_key_file: {0}")]
+    Key(#[from] keys::Error),
+    /// What was encrypted with a key needs it.
+    #[error("log is encrypted with the key {0:08x}, which wal.encryption_key_file does not hold")]
+    KeyMissing(u32),
     /// Another process has this data directory open.
     #[error("data directory is in use by another process")]
     Locked,

@@ -1,10 +1,17 @@
 //! Packing frames for the disk, and unpacking them.
 
-use super::frame::{Frame, Hash, Header, KIND_PLAIN, KIND_ZSTD, built, checksum, whole};
+use std::io;
+use std::sync::Arc;
+
+use super::cipher::{Cipher, SEAL_BYTES};
+use super::frame::{Frame, Hash, Header, KIND_SEALED, KIND_ZSTD, built, checksum, whole};
 
 /// Unpacks frames; keeps the memory of zstd from one to the next, which costs more than a frame.
 #[derive(Default)]
-pub(super) struct Unpacker(Option<zstd::bulk::Decompressor<'static>>);
+pub(super) struct Unpacker {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    cipher: Option<Arc<Cipher>>,
+}
 
 impl std::fmt::Debug for Unpacker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -13,23 +20,37 @@ impl std::fmt::Debug for Unpacker {
 }
 
 impl Unpacker {
+    pub(super) fn new(cipher: Option<Arc<Cipher>>) -> Self {
+        Self { zstd: None, cipher }
+    }
+
     /// Unpacks the frame at the start of `bytes`; `None` where anything about it is wrong.
     pub(super) fn unpack(&mut self, bytes: &[u8]) -> Option<Frame> {
         let (header, frame) = whole(bytes)?;
         let stored = frame.get(header.bytes()..)?;
         let raw_len = usize::try_from(header.raw_len).ok()?;
-        let raw = match header.kind {
-            KIND_PLAIN => stored.to_vec(),
-            _ => self.inflate(stored, raw_len)?,
+        let opened;
+        let packed = match header.is_sealed() {
+            true => {
+                let mut bare = header;
+                bare.crc = 0;
+                opened = self.cipher.as_ref()?.unseal(&bare.encode(), stored)?;
+                opened.as_slice()
+            }
+            false => stored,
+        };
+        let raw = match header.kind & KIND_ZSTD {
+            KIND_ZSTD => self.inflate(packed, raw_len)?,
+            _ => packed.to_vec(),
         };
         built(&header, raw, raw_len)
     }
 
     fn inflate(&mut self, stored: &[u8], raw_len: usize) -> Option<Vec<u8>> {
-        if self.0.is_none() {
-            self.0 = zstd::bulk::Decompressor::new().ok();
+        if self.zstd.is_none() {
+            self.zstd = zstd::bulk::Decompressor::new().ok();
         }
-        self.0.as_mut()?.decompress(stored, raw_len).ok()
+        self.zstd.as_mut()?.decompress(stored, raw_len).ok()
     }
 }
 
@@ -42,6 +63,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Frame> {
 pub(super) struct Packer {
     zstd: Option<zstd::bulk::Compressor<'static>>,
     scratch: Vec<u8>,
+    seal: Option<(Arc<Cipher>, u32)>,
 }
 
 impl std::fmt::Debug for Packer {
@@ -56,11 +78,20 @@ impl Packer {
         Self {
             zstd,
             scratch: Vec::new(),
+            seal: None,
         }
     }
 
+    /// Seals what it packs with this key.
+    pub(super) fn seal_with(&mut self, cipher: &Option<Arc<Cipher>>, key: u32) {
+        self.seal = cipher.clone().map(|cipher| (cipher, key));
+    }
+
     /// Puts the frame behind `to`; returns its link.
-    pub(super) fn pack(&mut self, frame: &Frame, prev: Hash, to: &mut Vec<u8>) -> Hash {
+    ///
+    /// # Errors
+    /// Where it cannot be sealed; then nothing is put there.
+    pub(super) fn pack(&mut self, frame: &Frame, prev: Hash, to: &mut Vec<u8>) -> io::Result<Hash> {
         self.put(frame.parts(prev, None), to)
     }
 
@@ -71,11 +102,11 @@ impl Packer {
         prev: Hash,
         was: Hash,
         to: &mut Vec<u8>,
-    ) -> Hash {
+    ) -> io::Result<Hash> {
         self.put(frame.parts(prev, Some(was)), to)
     }
 
-    fn put(&mut self, (mut header, raw): (Header, &[u8]), to: &mut Vec<u8>) -> Hash {
+    fn put(&mut self, (mut header, raw): (Header, &[u8]), to: &mut Vec<u8>) -> io::Result<Hash> {
         self.scratch.clear();
         self.scratch
             .reserve(zstd::zstd_safe::compress_bound(raw.len()));
@@ -88,14 +119,25 @@ impl Packer {
         if is_packed {
             stored = self.scratch.as_slice();
             header.kind = KIND_ZSTD;
-            header.stored_len = u32::try_from(stored.len()).unwrap_or(u32::MAX);
+        }
+        let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        header.stored_len = length(stored.len());
+        let sealed;
+        if let Some((cipher, key)) = &self.seal {
+            header.kind += KIND_SEALED;
+            header.stored_len = length(stored.len() + SEAL_BYTES);
+            let no_seal = || io::Error::other("a frame could not be encrypted");
+            sealed = cipher
+                .seal(*key, &header.encode(), stored)
+                .ok_or_else(no_seal)?;
+            stored = sealed.as_slice();
         }
         let crc = checksum(&header.encode()).unwrap_or_default();
         header.crc = crc32c::crc32c_append(crc, stored);
         let start = to.len();
         to.extend_from_slice(&header.encode());
         to.extend_from_slice(stored);
-        header.link(to.get(start..).unwrap_or_default())
+        Ok(header.link(to.get(start..).unwrap_or_default()))
     }
 }
 
@@ -103,7 +145,7 @@ impl Packer {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::frame::{Builder, HEADER_BYTES, MAGIC};
+    use super::super::frame::{Builder, CRC_AT, HEADER_BYTES, MAGIC};
     use super::*;
     use crate::model::{Offset, Timestamp};
 
@@ -114,7 +156,7 @@ mod tests {
         }
         let frame = builder.take(7, Timestamp(0x0102_0304_0506_0708));
         let mut bytes = Vec::new();
-        Packer::new(1).pack(&frame, [0xAB; 32], &mut bytes);
+        Packer::new(1).pack(&frame, [0xAB; 32], &mut bytes).unwrap();
         (frame, bytes)
     }
 
@@ -162,7 +204,9 @@ mod tests {
         let was = header.link(&bytes);
         let rest = frame.without(|offset| offset == Offset(8));
         let mut erased = Vec::new();
-        let link = Packer::new(1).pack_erased(&rest, header.prev, was, &mut erased);
+        let link = Packer::new(1)
+            .pack_erased(&rest, header.prev, was, &mut erased)
+            .unwrap();
         assert_eq!(link, was);
         let (again, frame) = whole(&erased).unwrap();
         assert_eq!((again.prev, again.link(frame)), (header.prev, was));
@@ -179,13 +223,48 @@ mod tests {
         let (frame, _) = packed(&[b"one", b"two"]);
         let mut bytes = Vec::new();
         let rest = frame.without(|offset| offset == Offset(7));
-        Packer::new(1).pack_erased(&rest, [0xAB; 32], [0xCD; 32], &mut bytes);
+        Packer::new(1)
+            .pack_erased(&rest, [0xAB; 32], [0xCD; 32], &mut bytes)
+            .unwrap();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (prev, was) = ("ab".repeat(32), "cd".repeat(32));
         let written = format!(
             "f7574cfe020068000700000000000000020000000b0000000b00000074aff50e0807060504030201{prev}{was}000000000300000074776f"
         );
         assert_eq!(hex, written);
+    }
+
+    #[test]
+    fn a_sealed_frame_opens_with_its_key_alone_and_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let cipher = |name: &str| {
+            let path = dir.path().join(name);
+            crate::files::keys::read_or_create(&path).unwrap();
+            Some(Arc::new(Cipher::open(&path).unwrap()))
+        };
+        let (ours, other) = (cipher("a"), cipher("b"));
+        let secret = b"a text that stands here and nowhere else".repeat(40);
+        let (frame, _) = packed(&[&secret, b"short"]);
+        let mut packer = Packer::new(1);
+        packer.seal_with(&ours, ours.as_ref().unwrap().current());
+        let mut bytes = Vec::new();
+        packer.pack(&frame, [0xAB; 32], &mut bytes).unwrap();
+        assert!(memchr::memmem::find(&bytes, b"nowhere").is_none());
+        let back = Unpacker::new(ours.clone()).unpack(&bytes).unwrap();
+        assert!(back.iter().eq(frame.iter()));
+        assert!(unpack(&bytes).is_none() && Unpacker::new(other.clone()).unpack(&bytes).is_none());
+        // The same payload under another header, with a right checksum.
+        let mut moved = bytes.clone();
+        moved[8] = 9;
+        moved[CRC_AT..CRC_AT + 4].fill(0);
+        let crc = checksum(&moved).unwrap();
+        moved[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        assert!(whole(&moved).is_some() && Unpacker::new(ours).unpack(&moved).is_none());
+        // Without its key nothing is written at all.
+        packer.seal_with(&other, 7);
+        let length = bytes.len();
+        assert!(packer.pack(&frame, [0xAB; 32], &mut bytes).is_err());
+        assert_eq!(bytes.len(), length);
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use super::Error;
 use super::cache::Opened;
 use super::disk::Handle;
 use super::frame::Frame;
+use super::pack::Unpacker;
 use super::segment::{self, Table};
 use super::state::{Found, Segment, Shared, Spot, held, spot};
 use crate::model::Offset;
@@ -185,7 +186,9 @@ impl Shared {
         let mut bytes = vec![0; length];
         match file.read_exact_at(&mut bytes, spot.position) {
             Ok(()) => {
-                let mut unpacker = held(&self.unpackers).pop().unwrap_or_default();
+                let mut unpacker = held(&self.unpackers)
+                    .pop()
+                    .unwrap_or_else(|| Unpacker::new(self.cipher.clone()));
                 let frame = unpacker.unpack(&bytes);
                 let mut idle = held(&self.unpackers);
                 if idle.len() < UNPACKERS_IDLE {

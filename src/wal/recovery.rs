@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::cipher::Cipher;
 use super::disk::Disk;
 use super::gaps::{Gap, Gaps};
 use super::pack::Packer;
@@ -27,6 +28,7 @@ struct Opening<'a> {
     gaps: Gaps,
     found: bool,
     torn: bool,
+    key: u32,
 }
 
 /// Opens the log below `data`, or begins one.
@@ -43,6 +45,10 @@ pub(super) fn open(
         disk.sync_dir(data)?;
     }
     let lock = lock(&dir)?;
+    let cipher = match &options.encryption_key_file {
+        Some(path) => Some(Arc::new(Cipher::open(path)?)),
+        None => None,
+    };
     let gaps = Gaps::load(&dir);
     let mut opening = Opening {
         dir: &dir,
@@ -51,9 +57,11 @@ pub(super) fn open(
         gaps,
         found: false,
         torn: false,
+        key: current(&cipher),
     };
     opening.tidy()?;
     let names = segment::list(&dir)?;
+    has_keys(&dir, &names, &cipher)?;
     let mut tables: Vec<Table> = Vec::new();
     for (at, first) in names.iter().enumerate() {
         match names.get(at + 1) {
@@ -69,6 +77,7 @@ pub(super) fn open(
             first: 0,
             created: now.0,
             chain: Default::default(),
+            key: current(&cipher),
         };
         tables.push(opening.begin(&header)?);
     }
@@ -84,7 +93,7 @@ pub(super) fn open(
     let (count, lost) = gaps.count();
     metrics.wal_gaps.add(count);
     metrics.wal_lost_events.add(lost);
-    let writer = writer(&dir, tables.last(), options)?;
+    let writer = writer(&dir, tables.last(), options, &cipher)?;
     // What the process before us wrote may be in memory only; readers must see nothing that can
     // still go away.
     disk.sync(&writer.handle)?;
@@ -96,13 +105,37 @@ pub(super) fn open(
         disk,
         state,
         writer,
+        cipher,
     })
 }
 
-fn writer(dir: &Path, last: Option<&Table>, options: &Options) -> Result<Writer, Error> {
+/// Frames that cannot be opened must not look damaged.
+fn has_keys(dir: &Path, names: &[u64], cipher: &Option<Arc<Cipher>>) -> Result<(), Error> {
+    for name in names {
+        if let Some(key @ 1..) = segment::key(dir, *name)?
+            && !cipher.as_ref().is_some_and(|cipher| cipher.has(key))
+        {
+            return Err(Error::KeyMissing(key));
+        }
+    }
+    Ok(())
+}
+
+fn current(cipher: &Option<Arc<Cipher>>) -> u32 {
+    cipher.as_ref().map_or(0, |cipher| cipher.current())
+}
+
+fn writer(
+    dir: &Path,
+    last: Option<&Table>,
+    options: &Options,
+    cipher: &Option<Arc<Cipher>>,
+) -> Result<Writer, Error> {
     let Some(last) = last else {
         return Err(Error::Closed);
     };
+    let mut packer = Packer::new(options.zstd_level);
+    packer.seal_with(cipher, current(cipher));
     Ok(Writer {
         handle: Arc::new(Disk::open(&segment::path(dir, last.first))?),
         position: last.bytes,
@@ -110,7 +143,10 @@ fn writer(dir: &Path, last: Option<&Table>, options: &Options) -> Result<Writer,
         created: last.created,
         next: last.end,
         chain: last.chain,
-        packer: Packer::new(options.zstd_level),
+        packer,
+        // Of a damaged header nothing is known: a segment is begun.
+        is_of_other_key: segment::key(dir, last.first)? != Some(current(cipher)),
+        key: current(cipher),
         out: Vec::new(),
     })
 }
@@ -233,6 +269,7 @@ impl Opening<'_> {
                 first,
                 created: self.now.0,
                 chain,
+                key: self.key,
             });
         }
         if scan.good_bytes < scan.table.bytes {

@@ -2,13 +2,15 @@
 //! offset>.idx`.
 //!
 //! Segment header, little endian, version 1: `magic [4] · version u16 · header length u16 · first
-//! offset u64 · created i64 (ns) · hash of the last frame before it [32] · zero u32 · crc32c u32`;
+//! offset u64 · created i64 (ns) · hash of the last frame before it [32] · id of the key its frames are sealed
+//! with u32, 0 where they are not · crc32c u32`;
 //! then frames, nothing between. The index tells where the frames of a closed segment start so that
 //! opening the log does not read it whole. It is derived: one that is missing, damaged or not about
 //! this file's length is made again by reading the segment.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
@@ -57,6 +59,22 @@ pub(super) struct Header {
     pub(super) created: i64,
     /// Hash of the last frame before this segment.
     pub(super) chain: Hash,
+    /// The key that seals its frames; 0 where they are not sealed.
+    pub(super) key: u32,
+}
+
+/// The key of a segment's frames, as its header has it; `None` where that is damaged.
+pub(super) fn key(dir: &Path, first: u64) -> io::Result<Option<u32>> {
+    let mut bytes = [0; HEADER];
+    let file = fs::File::open(path(dir, first))?;
+    match file.read_exact_at(&mut bytes, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    Ok(match Header::decode(&bytes) {
+        Read::Good(header) => Some(header.key),
+        Read::Damaged | Read::Newer(_) => None,
+    })
 }
 
 /// A header as read.
@@ -76,7 +94,7 @@ impl Header {
         bytes.extend_from_slice(&self.first.to_le_bytes());
         bytes.extend_from_slice(&self.created.to_le_bytes());
         bytes.extend_from_slice(&self.chain);
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&self.key.to_le_bytes());
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         bytes
@@ -107,6 +125,7 @@ impl Header {
             first: u64::from_le_bytes(take(&mut rest)?),
             created: i64::from_le_bytes(take(&mut rest)?),
             chain: take(&mut rest)?,
+            key: u32::from_le_bytes(take(&mut rest)?),
         }))
     }
 }
@@ -318,6 +337,7 @@ mod tests {
             first: 5,
             created: 0x0102_0304_0506_0708,
             chain: [0xCD; 32],
+            key: 0,
         };
         let hex: String = header
             .encode()
@@ -337,6 +357,7 @@ mod tests {
             first: 5,
             created: 6,
             chain: [7; 32],
+            key: 0,
         }
         .encode();
         bytes[4] = 2;

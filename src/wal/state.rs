@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockRead
 use tokio::sync::watch;
 
 use super::cache::{Frames, Tables};
+use super::cipher::Cipher;
 use super::disk::{Disk, Handle};
 use super::frame::Frame;
 use super::gaps::{Gap, Gaps};
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) tables: Mutex<Tables>,
     /// Not in use right now.
     pub(super) unpackers: Mutex<Vec<Unpacker>>,
+    pub(super) cipher: Option<Arc<Cipher>>,
     /// Orders the writers of `gaps.json`.
     saving: Mutex<()>,
     /// Who reads files of the log that must not go.
@@ -238,6 +240,7 @@ pub(super) struct Parts {
     pub(super) disk: Disk,
     pub(super) state: State,
     pub(super) writer: Writer,
+    pub(super) cipher: Option<Arc<Cipher>>,
 }
 
 impl Shared {
@@ -248,6 +251,7 @@ impl Shared {
             frames: Mutex::new(Frames::new(options.frame_cache_frames_max)),
             tables: Mutex::new(Tables::new(options.open_segments_max)),
             unpackers: Mutex::default(),
+            cipher: parts.cipher,
             end: watch::Sender::new(Offset(parts.state.end)),
             options,
             clock,

@@ -69,6 +69,8 @@ pub struct Report {
     pub frames: u64,
     /// Events in good frames, erased ones too.
     pub events: u64,
+    /// Frames that are encrypted: their checksums and links are looked at, not what is in them.
+    pub sealed_frames: u64,
     /// Segment files out of which events were erased, as signed receipts say.
     pub erased_segments: u64,
     /// Bytes read.
@@ -183,7 +185,8 @@ impl Walk<'_> {
             self.link(header.prev);
             is_erased |= header.was.is_some();
             let events = header.first..header.end();
-            if unpack(frame).is_none() {
+            self.report.sealed_frames += u64::from(header.is_sealed());
+            if !header.is_sealed() && unpack(frame).is_none() {
                 self.damage(name, size(at), Kind::Frame, events.clone());
             }
             self.report.frames += 1;

@@ -48,6 +48,10 @@ pub(super) struct Writer {
     /// Hash of the last frame.
     pub(super) chain: Hash,
     pub(super) packer: Packer,
+    /// The key that seals; 0 where none does.
+    pub(super) key: u32,
+    /// Whether the segment was begun with another one.
+    pub(super) is_of_other_key: bool,
     /// Bytes of the group being written; kept for its memory.
     pub(super) out: Vec<u8>,
 }
@@ -108,8 +112,8 @@ impl Writer {
     /// Makes the batches durable and answers; `false` where that failed.
     fn commit(&mut self, shared: &Shared, items: Vec<Item>) -> bool {
         let group = self.pack(shared, &items);
-        match self.write(shared, &group) {
-            Ok(()) => {
+        match group.and_then(|group| self.write(shared, &group).map(|()| group)) {
+            Ok(group) => {
                 for (item, appended) in items.into_iter().zip(group.answers) {
                     item.answer(Ok(appended));
                 }
@@ -126,7 +130,7 @@ impl Writer {
     }
 
     /// Frames of all records; their bytes are in `out`.
-    fn pack(&mut self, shared: &Shared, items: &[Item]) -> Group {
+    fn pack(&mut self, shared: &Shared, items: &[Item]) -> io::Result<Group> {
         let now = shared.now();
         let frame_bytes_max = shared.options.frame_bytes_max.min(FRAME_BYTES_MAX);
         let mut group = Group {
@@ -142,26 +146,32 @@ impl Writer {
             let first = Offset(group.next).plus(builder.count());
             for record in item.batch.records() {
                 if !builder.is_empty() && builder.bytes() + record.len() + 4 > frame_bytes_max {
-                    self.close_frame(&mut builder, &mut group, now);
+                    self.close_frame(&mut builder, &mut group, now)?;
                 }
                 builder.push(record);
                 count += 1;
             }
             group.answers.push(Appended { first, count });
         }
-        self.close_frame(&mut builder, &mut group, now);
-        group
+        self.close_frame(&mut builder, &mut group, now)?;
+        Ok(group)
     }
 
-    fn close_frame(&mut self, builder: &mut Builder, group: &mut Group, now: Timestamp) {
+    fn close_frame(
+        &mut self,
+        builder: &mut Builder,
+        group: &mut Group,
+        now: Timestamp,
+    ) -> io::Result<()> {
         if builder.is_empty() {
-            return;
+            return Ok(());
         }
         let frame = builder.take(group.next, now);
         group.places.push(size(self.out.len()));
-        group.chain = self.packer.pack(&frame, group.chain, &mut self.out);
+        group.chain = self.packer.pack(&frame, group.chain, &mut self.out)?;
         group.next = frame.end().0;
         group.frames.push(frame);
+        Ok(())
     }
 
     fn write(&mut self, shared: &Shared, group: &Group) -> io::Result<()> {
@@ -169,7 +179,7 @@ impl Writer {
         let age_max = i64::from(shared.options.segment_age_hours_max).saturating_mul(HOUR_NS);
         let is_full = self.position.saturating_add(bytes) > shared.options.segment_bytes_max;
         let is_old = shared.now().0.saturating_sub(self.created) > age_max;
-        if self.position > segment::HEADER_BYTES && (is_full || is_old) {
+        if self.is_of_other_key || (self.position > segment::HEADER_BYTES && (is_full || is_old)) {
             self.roll(shared)?;
         }
         shared
@@ -214,6 +224,7 @@ impl Writer {
             first: self.next,
             created: shared.now().0,
             chain: self.chain,
+            key: self.key,
         };
         let handle = begin_segment(&shared.disk, &shared.dir, &header)?;
         self.install(shared, handle, &header);
@@ -242,6 +253,7 @@ impl Writer {
         };
         self.handle = handle;
         self.position = segment::HEADER_BYTES;
+        self.is_of_other_key = false;
         (self.first, self.created) = (header.first, header.created);
         if let Some(table) = closed {
             table.save(&shared.dir, &shared.disk);

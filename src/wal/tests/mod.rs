@@ -6,6 +6,7 @@ mod damage;
 mod erase;
 mod failing;
 mod model;
+mod sealed;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Files for this user alone, and directories whose entries survive a power cut.
 
+pub(crate) mod keys;
+
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
