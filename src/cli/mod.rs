@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod client;
 mod demo;
+mod evidence;
 mod ingest;
 mod key;
 mod logging;
@@ -87,6 +88,7 @@ enum Command {
     #[command(subcommand)]
     Key(key::Key),
     Redact(redact::Redact),
+    Evidence(evidence::Evidence),
     Verify(verify::Verify),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -134,6 +136,7 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(command) => alerts::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::Redact(command) => redact::run(&command),
+        Command::Evidence(command) => evidence::run(command).await,
         Command::Verify(command) => verify::run(&command),
         Command::Backup(command) => backup::run(command).await,
         Command::Restore(command) => restore::run(&command),

@@ -187,7 +187,8 @@ pub(super) struct Header {
     /// Offset of the first record.
     pub(super) first: u64,
     count: u32,
-    raw_len: u32,
+    /// Bytes of the payload, unpacked.
+    pub(super) raw_len: u32,
     stored_len: u32,
     crc: u32,
     /// When it was written (ns).

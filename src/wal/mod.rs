@@ -29,6 +29,7 @@ mod faults;
 mod frame;
 mod gaps;
 mod queue;
+mod raw;
 mod reader;
 mod recovery;
 mod retention;
@@ -48,6 +49,7 @@ use tokio::sync::watch;
 
 pub use frame::Frame;
 pub use gaps::Gap;
+pub use raw::{Link, RawFrame, SegmentHead};
 pub use reader::Reader;
 pub(crate) use recovery::FOLDER;
 pub use retention::Hold;

@@ -12,6 +12,7 @@
 mod backup;
 mod commands;
 mod durability;
+mod evidence;
 mod flow;
 mod harness;
 mod hostile;
