@@ -30,6 +30,7 @@ mod evidence;
 pub(crate) mod export;
 mod fields;
 mod health;
+mod inventory;
 mod keys;
 mod list;
 mod lookup;
@@ -92,6 +93,8 @@ pub struct Options {
     pub exports_max: usize,
     /// Events of one export at most.
     pub export_events_max: u64,
+    /// Rows of the list of routes at most.
+    pub routes_max: usize,
     /// Events of one evidence pack at most.
     pub evidence_events_max: usize,
     /// Bytes of one evidence pack at most.
@@ -115,6 +118,7 @@ impl Default for Options {
             searches_max: 16,
             exports_max: 8,
             export_events_max: 1_000_000,
+            routes_max: 500,
             evidence_events_max: 10_000,
             evidence_bytes_max: 256 << 20,
             evidence_packs_max: 4,
@@ -270,6 +274,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     events::register,
     context::register,
     entity::register,
+    inventory::register,
     tail::register,
     export::register,
     evidence::register,

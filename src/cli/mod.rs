@@ -14,6 +14,7 @@ mod output;
 mod redact;
 mod request;
 mod restore;
+mod routes;
 mod search;
 mod serve;
 mod tail;
@@ -83,6 +84,7 @@ enum Command {
     Search(search::Search),
     Tail(tail::Tail),
     Request(request::Request),
+    Routes(routes::List),
     #[command(subcommand)]
     Alerts(alerts::Alerts),
     #[command(subcommand)]
@@ -132,6 +134,7 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Ingest(command) => ingest::run(command).await,
         Command::Search(command) => search::run(command).await,
         Command::Tail(command) => tail::run(command).await,
+        Command::Routes(command) => routes::run(command).await,
         Command::Request(command) => request::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Key(command) => key::run(command).await,

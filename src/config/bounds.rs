@@ -30,6 +30,7 @@ const BOUNDS: &[Row] = &[
     ("api.searches_max", 1, 10_000),
     ("api.exports_max", 0, 10_000),
     ("api.export_events_max", 1, 1_000_000_000),
+    ("api.routes_max", 1, 4_096),
     ("api.evidence_events_max", 1, 50_000),
     ("api.evidence_bytes_max", MB, GB),
     ("api.evidence_packs_max", 0, 1_000),

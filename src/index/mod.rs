@@ -19,6 +19,7 @@ mod percentiles;
 mod plan;
 mod postings;
 pub mod query;
+mod routes;
 mod scan;
 mod search;
 mod segment;
@@ -42,6 +43,7 @@ use serde::Deserialize;
 
 pub use aggregate::{Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket};
 pub use query::{Hint, Query};
+pub use routes::{RouteRow, RouteTable, RoutesRequest};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
 use crate::clock::Clock;

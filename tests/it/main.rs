@@ -19,5 +19,6 @@ mod hostile;
 mod investigation;
 mod leak;
 mod redaction;
+mod routes;
 mod source;
 mod tidy;
