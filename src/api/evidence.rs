@@ -156,6 +156,12 @@ impl From<evidence::Error> for Error {
     fn from(error: evidence::Error) -> Self {
         match error {
             evidence::Error::TooLarge(_) => Self::TooCostly(format!("{error}; narrow it")),
+            evidence::Error::Gone(_) => {
+                tracing::error!(%error, "no evidence pack made");
+                Self::Conflict(
+                    "the log has lost one of the events; wardline verify names the place",
+                )
+            }
             other => Self::internal(other),
         }
     }

@@ -34,6 +34,12 @@ struct Known {
 
 /// Checks a pack; tells the first place that is wrong.
 fn check_pack(path: &Path, expected: Option<&str>) -> anyhow::Result<Exit> {
+    if path.is_dir() {
+        let path = path.display();
+        anyhow::bail!(
+            "{path} is a directory, no evidence pack; a data directory is named with --data-dir {path}"
+        );
+    }
     let report = match evidence::verify(path) {
         Ok(report) => report,
         Err(evidence::Error::Wrong(text)) => {

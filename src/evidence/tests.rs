@@ -298,3 +298,24 @@ async fn what_is_no_pack_is_told_so() {
     assert!(matches!(verify(Path::new("/no/such")), Err(Error::Io(_))));
     assert!(matches!(verify(dir.path()), Err(Error::Io(_))));
 }
+
+#[tokio::test]
+async fn what_the_disk_has_lost_is_no_evidence() {
+    let house = House::new().await;
+    let file = house.wal.files().0.remove(0);
+    let mut bytes = std::fs::read(&file.path).unwrap();
+    bytes[64 + 80] ^= 1;
+    std::fs::write(&file.path, bytes).unwrap();
+    // Memory still has it.
+    let frame = house.wal.frame_at(Offset(0)).unwrap().unwrap();
+    let event = frame.event(Offset(0)).unwrap().unwrap();
+    assert!(house.wal.raw_frame_at(Offset(0)).unwrap().is_none());
+    assert!(house.wal.raw_frame_at(Offset(12)).unwrap().is_none());
+    let out = tempfile::tempfile().unwrap();
+    let mut pack = Pack::begin(out, 1 << 20, NOON, None);
+    pack.event(&event, Offset(0)).unwrap();
+    match pack.finish(&house.wal, true) {
+        Err(Error::Gone(id)) => assert_eq!(id, Offset(0).event_id()),
+        other => panic!("{other:?}"),
+    }
+}

@@ -55,9 +55,15 @@ const KINDS: [(&str, &[Field]); 5] = [
     ("address", &[Field::ClientIp]),
 ];
 
+/// Whether a value stands for a secret of a kind that is not to be linked: all of these look the same.
+fn is_unlinked(value: &str) -> bool {
+    value.starts_with("[R:") && value.ends_with(']') && value.matches(':').count() == 2
+}
+
 /// The pivot of one kind that an event gives, not counted yet.
 fn pivot(event: &Event<'_>, kind: &'static str, fields: &[Field], id: &str) -> Option<Pivot> {
-    let named = |field: &Field| Some((*field, event.text(*field).filter(|text| !text.is_empty())?));
+    let is_pivot = |text: &&str| !text.is_empty() && !is_unlinked(text);
+    let named = |field: &Field| Some((*field, event.text(*field).filter(is_pivot)?));
     let (field, value) = fields.iter().find_map(named)?;
     // The story is of this very session.
     if field == Field::SessionId && id_forms(value) == id_forms(id) {
@@ -161,13 +167,18 @@ mod tests {
         // Without its route an object is nothing.
         let object = event(&[(Field::ObjectId, "x-1")]);
         let other = event(&[(Field::ObjectId, "x-1"), route, (Field::SessionId, "s-1")]);
-        let events = [first, same, object, other];
+        let tagged = event(&[
+            (Field::AuthCredentialId, "[R:jwt:ab2c:abcdefghijklmnop]"),
+            (Field::SessionId, "[R:otp:ab2c]"),
+        ]);
+        let events = [first, same, object, other, tagged];
         let (found, left_out) = collected(events.iter(), "req-1");
         let queries: Vec<&str> = found.iter().map(|pivot| pivot.query.as_str()).collect();
         let expected = [
             "session.id:\"s-1\" NOT id:\"req-1\"",
             "http.route:\"/v1/orders/{id}\" object.id:417 \"417\" NOT id:\"req-1\"",
             "http.route:\"/v1/orders/{id}\" object.id:\"x-1\" NOT id:\"req-1\"",
+            "auth.credential_id:\"[R:jwt:ab2c:abcdefghijklmnop]\" NOT id:\"req-1\"",
             "user.name:\"kim \\\"k\\\"\" NOT id:\"req-1\"",
             "user.id:\"u-1\" NOT id:\"req-1\"",
             "client.ip:\"2001:db8::1\" NOT id:\"req-1\"",
