@@ -16,6 +16,7 @@ pub mod wal;
 
 pub mod backup;
 pub mod detect;
+pub mod evidence;
 pub mod index;
 pub mod notify;
 pub mod pipeline;

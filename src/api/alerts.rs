@@ -86,7 +86,7 @@ pub(super) fn register(routes: &mut Routes) {
 }
 
 /// Longest comment or note, in bytes.
-const TEXT_BYTES_MAX: usize = 8_192;
+pub(super) const TEXT_BYTES_MAX: usize = 8_192;
 /// Longest name of an assignee, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 

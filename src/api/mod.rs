@@ -27,10 +27,12 @@ pub(crate) mod csv;
 mod entity;
 mod erasures;
 mod events;
+mod evidence;
 pub(crate) mod export;
 mod fields;
 mod health;
 mod holds;
+mod inventory;
 mod keys;
 mod list;
 mod lookup;
@@ -93,6 +95,14 @@ pub struct Options {
     pub exports_max: usize,
     /// Events of one export at most.
     pub export_events_max: u64,
+    /// Rows of the list of routes at most.
+    pub routes_max: usize,
+    /// Events of one evidence pack at most.
+    pub evidence_events_max: usize,
+    /// Bytes of one evidence pack at most.
+    pub evidence_bytes_max: u64,
+    /// Evidence packs at once: made, or on their way to a reader.
+    pub evidence_packs_max: usize,
     /// Live tails at once.
     pub tails_max: usize,
     /// How many events a live tail may be behind before it is taken forward.
@@ -112,6 +122,10 @@ impl Default for Options {
             searches_max: 16,
             exports_max: 8,
             export_events_max: 1_000_000,
+            routes_max: 500,
+            evidence_events_max: 10_000,
+            evidence_bytes_max: 256 << 20,
+            evidence_packs_max: 4,
             tails_max: 32,
             tail_lag_events_max: 100_000,
             erase_events_max: 1_000_000,
@@ -161,6 +175,7 @@ pub struct Served {
     tails: Arc<Semaphore>,
     exports: Arc<Semaphore>,
     backups: Arc<Semaphore>,
+    packs: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
 
@@ -183,6 +198,7 @@ impl Served {
             exports: Arc::new(Semaphore::new(state.options.exports_max)),
             // Two would read the same disk at once.
             backups: Arc::new(Semaphore::new(1)),
+            packs: Arc::new(Semaphore::new(state.options.evidence_packs_max)),
             tails: Arc::new(Semaphore::new(state.options.tails_max)),
             openapi: OnceLock::new(),
             state,
@@ -265,8 +281,10 @@ const NOUNS: &[fn(&mut Routes)] = &[
     events::register,
     context::register,
     entity::register,
+    inventory::register,
     tail::register,
     export::register,
+    evidence::register,
     fields::register,
     alerts::register,
     backup::register,

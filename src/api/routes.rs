@@ -269,6 +269,13 @@ impl RouteSpec {
         self
     }
 
+    /// With so long to answer, in seconds.
+    #[must_use]
+    pub const fn within(mut self, seconds: u64) -> Self {
+        self.deadline_s = seconds;
+        self
+    }
+
     /// The deadline.
     #[must_use]
     pub fn deadline(&self) -> Duration {

@@ -121,11 +121,7 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
 /// The rows of the state, in a file without a name: it is gone with its handle.
 fn rows_of(source: &Source<'_>) -> Result<File, Error> {
     let path = source.data_dir.join("backup.tmp");
-    // One that a kill has left is emptied.
-    let opened = files::private(&path).and_then(|file| file.set_len(0).map(|()| file));
-    let file = opened
-        .and_then(|file| std::fs::remove_file(&path).map(|()| file))
-        .map_err(Error::file("backup.tmp"))?;
+    let file = files::nameless(&path).map_err(Error::file("backup.tmp"))?;
     let mut out = BufWriter::new(file);
     source.store.dump(&mut out)?;
     let mut file = out

@@ -151,21 +151,25 @@ impl Client {
         self.long(path, &[]).await
     }
 
+    /// `POST path` with a JSON body; the answer is a file of any length.
+    pub(super) async fn download(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Result<ApiAnswer, Refusal>, String> {
+        let headers = [("content-type", "application/json")];
+        let body = Bytes::from(body.to_string());
+        let answer = self.http.send("POST", path, &headers, body, None);
+        opened(answer.await.map_err(|failure| failure.to_string())?).await
+    }
+
     async fn long(
         &self,
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Result<ApiAnswer, Refusal>, String> {
         let answer = self.http.send("GET", path, headers, Bytes::new(), None);
-        let answer = answer.await.map_err(|failure| failure.to_string())?;
-        let status = answer.status();
-        if status == 200 {
-            return Ok(Ok(answer));
-        }
-        let body = answer.bytes(ANSWER_BYTES_MAX).await;
-        let body = body.map_err(|failure| failure.to_string())?;
-        let problem = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Ok(Err(Refusal { status, problem }))
+        opened(answer.await.map_err(|failure| failure.to_string())?).await
     }
 
     /// Tells that no answer came.
@@ -193,6 +197,18 @@ impl Client {
         }
         Err(refusal(response.status, &body))
     }
+}
+
+/// An answer to be read, or what the server has against it.
+async fn opened(answer: ApiAnswer) -> Result<Result<ApiAnswer, Refusal>, String> {
+    let status = answer.status();
+    if status == 200 {
+        return Ok(Ok(answer));
+    }
+    let body = answer.bytes(ANSWER_BYTES_MAX).await;
+    let body = body.map_err(|failure| failure.to_string())?;
+    let problem = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Ok(Err(Refusal { status, problem }))
 }
 
 /// An answer that is none.

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod demo;
 mod erase;
+mod evidence;
 mod ingest;
 mod key;
 mod logging;
@@ -14,6 +15,7 @@ mod output;
 mod redact;
 mod request;
 mod restore;
+mod routes;
 mod search;
 mod serve;
 mod tail;
@@ -83,11 +85,13 @@ enum Command {
     Search(search::Search),
     Tail(tail::Tail),
     Request(request::Request),
+    Routes(routes::List),
     #[command(subcommand)]
     Alerts(alerts::Alerts),
     #[command(subcommand)]
     Key(key::Key),
     Redact(redact::Redact),
+    Evidence(evidence::Evidence),
     Verify(verify::Verify),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -132,10 +136,12 @@ async fn run_command(command: Command) -> anyhow::Result<Exit> {
         Command::Ingest(command) => ingest::run(command).await,
         Command::Search(command) => search::run(command).await,
         Command::Tail(command) => tail::run(command).await,
+        Command::Routes(command) => routes::run(command).await,
         Command::Request(command) => request::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::Redact(command) => redact::run(&command),
+        Command::Evidence(command) => evidence::run(command).await,
         Command::Verify(command) => verify::run(&command),
         Command::Backup(command) => backup::run(command).await,
         Command::Restore(command) => restore::run(&command),

@@ -24,7 +24,10 @@ pub(super) struct Request {
 pub(super) async fn run(request: Request) -> anyhow::Result<Exit> {
     let client = Client::new(&request.server)?;
     let story = match client
-        .find(&format!("/api/v1/requests/{}", segment(&request.id)))
+        .find(&format!(
+            "/api/v1/requests/{}?pivots=true",
+            segment(&request.id)
+        ))
         .await?
     {
         Ok(Some(story)) => story,
@@ -108,7 +111,68 @@ fn timeline(story: &Value, events: &[Value]) -> String {
             said.trim()
         ));
     }
+    for line in notes(story) {
+        page.push_str(&format!("{line}\n"));
+    }
     page
+}
+
+/// A list of the story.
+fn list<'s>(story: &'s Value, names: &str) -> &'s [Value] {
+    story
+        .pointer(names)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// What is told behind the events: clocks that disagree, and where to go on.
+fn notes(story: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for skew in list(story, "/skew") {
+        let offset = skew.get("offset_ms").and_then(Value::as_f64).unwrap_or(0.0);
+        lines.push(format!(
+            "clock of {}: at least {} ms {} that of {}: {}; times are as they came",
+            text(skew, "lane"),
+            offset.abs(),
+            if offset > 0.0 { "behind" } else { "ahead of" },
+            text(skew, "caller"),
+            text(skew, "because"),
+        ));
+    }
+    for pivot in list(story, "/pivots/values") {
+        let events = match pivot.get("events").and_then(Value::as_u64) {
+            Some(1) => "1 other event".to_owned(),
+            Some(count) => format!("{count} other events"),
+            None => "not counted".to_owned(),
+        };
+        lines.push(format!(
+            "same {} {}: {events}: {}",
+            text(pivot, "kind"),
+            text(pivot, "value"),
+            text(pivot, "query"),
+        ));
+    }
+    if !list(story, "/pivots/values").is_empty() {
+        let pivots = story.get("pivots").unwrap_or(&Value::Null);
+        lines.push(format!(
+            "others were counted from {} to {}: wardline search QUERY --from … --to …",
+            text(pivots, "from"),
+            text(pivots, "to")
+        ));
+    }
+    lines
+}
+
+/// A line in a list of Markdown, in which nothing of the logs is markup.
+fn item(line: &str) -> String {
+    let mut text = String::from("- ");
+    for c in line.chars() {
+        if "\\`*_[]<>|".contains(c) {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
 }
 
 fn markdown(story: &Value, events: &[Value]) -> String {
@@ -130,6 +194,13 @@ fn markdown(story: &Value, events: &[Value]) -> String {
             .map(|name| text(event, name).replace('|', "\\|"))
             .collect();
         page.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    let notes = notes(story);
+    if !notes.is_empty() {
+        page.push('\n');
+    }
+    for line in notes {
+        page.push_str(&format!("{}\n", item(&line)));
     }
     page
 }

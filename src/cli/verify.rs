@@ -7,11 +7,17 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Exit, output};
-use crate::{store, wal};
+use crate::{evidence, store, wal};
 
-/// Checks a data directory byte by byte, offline and read-only. Example: wardline verify --data-dir data
+/// Checks a data directory, or an evidence pack, byte by byte, offline and read-only. Examples: wardline verify --data-dir data, wardline verify pack.zip
 #[derive(Debug, Args)]
 pub(super) struct Verify {
+    /// An evidence pack, in place of a data directory.
+    #[arg(conflicts_with = "data_dir")]
+    pack: Option<PathBuf>,
+    /// SHA-256 of the pack's manifest as the server gave and logged it: without it nothing tells a pack from one that was made up whole.
+    #[arg(long, value_name = "HEX", requires = "pack")]
+    manifest_sha256: Option<String>,
     /// Data directory.
     #[arg(long, default_value = "data")]
     data_dir: PathBuf,
@@ -26,7 +32,40 @@ struct Known {
     end: u64,
 }
 
+/// Checks a pack; tells the first place that is wrong.
+fn check_pack(path: &Path, expected: Option<&str>) -> anyhow::Result<Exit> {
+    if path.is_dir() {
+        let path = path.display();
+        anyhow::bail!(
+            "{path} is a directory, no evidence pack; a data directory is named with --data-dir {path}"
+        );
+    }
+    let report = match evidence::verify(path) {
+        Ok(report) => report,
+        Err(evidence::Error::Wrong(text)) => {
+            output::tell(&format!("damage: {text}"));
+            return Ok(Exit::Findings);
+        }
+        Err(error) => anyhow::bail!("cannot read {}: {error}", path.display()),
+    };
+    output::document(&serde_json::to_value(&report)?)?;
+    if expected.is_some_and(|sum| !sum.trim().eq_ignore_ascii_case(&report.manifest_sha256)) {
+        output::tell("damage: manifest.json: it is whole, but not the one whose SHA-256 was given");
+        return Ok(Exit::Findings);
+    }
+    if report.compared < report.events {
+        output::tell(
+            "note: the frames of the log were left out of this pack; that its events are those of the log \
+             shows only where the log is",
+        );
+    }
+    Ok(Exit::Ok)
+}
+
 pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
+    if let Some(pack) = &verify.pack {
+        return check_pack(pack, verify.manifest_sha256.as_deref());
+    }
     let data = &verify.data_dir;
     if !data.is_dir() {
         anyhow::bail!("{} is not a directory", data.display());

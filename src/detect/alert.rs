@@ -3,7 +3,7 @@
 use wardline_detections::{Finding, Kind, Level, RuleInfo, Term};
 
 use crate::model::{
-    Entity, Event, Field, Offset, RuleRef, SampleEvent, Severity, Timestamp, visible,
+    Entity, Event, Field, Offset, RuleRef, SampleEvent, Severity, Timestamp, query_value, visible,
 };
 use crate::redact::CleanEvent;
 use crate::store::AlertChange;
@@ -188,11 +188,11 @@ fn query(finding: &Finding, terms: &[Term]) -> String {
         .iter()
         .filter(|_| finding.kind == Kind::NewValue);
     for (field, value) in finding.group.iter().chain(own) {
-        parts.push(format!("{field}:{}", quoted(value)));
+        parts.push(format!("{field}:{}", query_value(value)));
     }
     for term in terms {
         let part = match term {
-            Term::Is(field, value) => format!("{field}:{}", quoted(value)),
+            Term::Is(field, value) => format!("{field}:{}", query_value(value)),
             Term::Exists(field) => format!("{field}:*"),
             Term::Compares(field, sign, number) => format!("{field}:{sign}{number}"),
         };
@@ -203,26 +203,6 @@ fn query(finding: &Finding, terms: &[Term]) -> String {
         }
     }
     parts.join(" ")
-}
-
-/// A value as it stands in a query: bare where nothing in it has a meaning there.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/');
-    if !value.is_empty()
-        && value.chars().all(plain)
-        && !matches!(value, "AND" | "OR" | "NOT" | "TO")
-    {
-        return value.to_owned();
-    }
-    let mut text = String::from("\"");
-    for c in value.chars() {
-        if matches!(c, '"' | '\\') {
-            text.push('\\');
-        }
-        text.push(c);
-    }
-    text.push('"');
-    text
 }
 
 /// One line about an event: method, path and status, or its message.
@@ -332,7 +312,6 @@ mod tests {
             query(&finding(), &terms),
             "client.ip:\"2001:db8::1\" http.response.status_code:401 event.duration:>=5"
         );
-        assert_eq!(quoted("a\"b\\c"), "\"a\\\"b\\\\c\"");
     }
 
     #[test]

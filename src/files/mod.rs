@@ -29,6 +29,25 @@ pub(crate) fn new_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// A file of this user alone that has no name any more: it is gone with its handle.
+pub(crate) fn nameless(path: &Path) -> io::Result<File> {
+    // One that a kill has left; of another caller it takes the name alone, which nobody needs.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(file),
+    }
+}
+
 /// Writes a file that only this user may read, where none is yet, with its name.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = new_private(path)?;

@@ -21,6 +21,7 @@ mod plan;
 mod postings;
 pub mod query;
 mod renew;
+mod routes;
 mod scan;
 mod search;
 mod segment;
@@ -44,6 +45,7 @@ use serde::Deserialize;
 
 pub use aggregate::{Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket};
 pub use query::{Hint, Query};
+pub use routes::{RouteRow, RouteTable, RoutesRequest};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
 use crate::clock::Clock;

@@ -93,7 +93,7 @@ impl Percentiles {
 }
 
 /// The bucket of a number: small ones have their own.
-fn bucket(value: u64) -> u64 {
+pub(super) fn bucket(value: u64) -> u64 {
     let exponent = 63 - (value | 1).leading_zeros();
     match exponent.checked_sub(BITS) {
         None => value,
@@ -102,7 +102,7 @@ fn bucket(value: u64) -> u64 {
 }
 
 /// The smallest number of a bucket.
-fn smallest(bucket: u64) -> u64 {
+pub(super) fn smallest(bucket: u64) -> u64 {
     let own = 1u64 << BITS;
     match (bucket >> BITS).checked_sub(1) {
         None => bucket,

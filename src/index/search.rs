@@ -8,10 +8,11 @@ use super::aggregate::{AggregateRequest, Aggregates};
 use super::cursor::{Key, decode, encode};
 use super::fetch::Fetch;
 use super::query::{Limits, Query, parse_within};
+use super::routes::{RouteTable, RoutesRequest};
 use super::set::Snapshot;
 use super::walk::Walk;
 use super::worker::Worker;
-use super::{Error, Options, aggregate};
+use super::{Error, Options, aggregate, routes};
 use crate::model::{Offset, Timestamp};
 use crate::redact::{CleanEvent, DecodeError};
 use crate::wal::Frame;
@@ -271,6 +272,47 @@ impl Searcher {
                 },
             })
         })
+    }
+
+    /// The routes that the events name which match, with what was seen of each.
+    pub fn routes(&self, request: &RoutesRequest) -> Result<RouteTable, Error> {
+        self.counted(|| {
+            let (mut stats, snapshot) = self.begin();
+            let mut fetch = self.fetch();
+            let options = &self.worker.options;
+            let mut walk = Walk::new(&snapshot, &request.query, options, &mut fetch);
+            let mut table = routes::run(&mut walk, request, options)?;
+            walk.report(&mut stats);
+            (stats.total, stats.verified) = (table.stats.total, fetch.verified);
+            stats.took = fetch.took();
+            table.stats = stats;
+            Ok(table)
+        })
+    }
+
+    /// Whether an event of a time matches. For a part of an answer, like [`Searcher::count`].
+    pub fn is_any(
+        &self,
+        query: &Query,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let (_, snapshot) = self.begin();
+        let mut fetch = self.fetch();
+        let mut walk = Walk::new(&snapshot, query, &self.worker.options, &mut fetch);
+        let found = walk.page(&window(from, to), None, Sort::Desc, 1)?;
+        Ok(!found.keys.is_empty())
+    }
+
+    /// `@timestamp` of the oldest event that is searchable, in milliseconds; `None` where there is none.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let snapshot = self.worker.segments.snapshot();
+        let times = snapshot.iter().flat_map(|segment| &segment.meta().slices);
+        times
+            .map(|(first, _)| *first)
+            .min()
+            .map(Timestamp::from_millis)
     }
 
     /// Everything before this is searchable.

@@ -6,6 +6,7 @@ mod event;
 mod field;
 mod id;
 mod network;
+mod query_value;
 mod visible;
 
 pub use alert::{
@@ -18,6 +19,7 @@ pub use field::{Field, Kind};
 pub(crate) use id::trace_and_span;
 pub use id::{ID_BYTES_MAX, each_id_form, id_forms, is_uuid};
 pub use network::Cidr;
+pub use query_value::query_value;
 pub use visible::{is_hostile, visible};
 pub use wardline_parsers::Value;
 

@@ -224,6 +224,7 @@ pub(super) struct Header {
     /// Offset of the first record.
     pub(super) first: u64,
     count: u32,
+    /// Bytes of the payload, unpacked.
     pub(super) raw_len: u32,
     pub(super) stored_len: u32,
     pub(super) crc: u32,

@@ -34,6 +34,7 @@ mod frame;
 mod gaps;
 mod pack;
 mod queue;
+mod raw;
 mod reader;
 mod receipts;
 mod recovery;
@@ -54,6 +55,7 @@ use tokio::sync::watch;
 
 pub use frame::Frame;
 pub use gaps::Gap;
+pub use raw::{Link, RawFrame, SegmentHead};
 pub use reader::Reader;
 pub use receipts::{
     InBackup, KEY as RECEIPT_KEY, Progress, RECEIPTS_MAX, RETENTION, Receipt, Receipts, Rewritten,

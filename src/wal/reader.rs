@@ -159,6 +159,33 @@ impl Shared {
         }
     }
 
+    /// The file and the place of the frame that holds an offset, and the bytes there; `None` where it is not kept.
+    pub(super) fn raw_at(&self, offset: Offset) -> io::Result<Option<(Segment, Spot, Vec<u8>)>> {
+        let _stays = self.unswapped();
+        let found = self.state().find_in_files(offset.0);
+        let read = match found {
+            Found::Active(handle, segment, spot) => {
+                Some((segment, spot, bytes_of(&handle.file, spot)?))
+            }
+            Found::Closed(segment) => {
+                let opened = match self.table(&segment) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                    opened => opened?,
+                };
+                let segment = Segment {
+                    bytes: opened.table.bytes,
+                    ..segment
+                };
+                match spot(&opened.table.entries, offset.0, &segment) {
+                    Some(spot) => Some((segment, spot, bytes_of(&opened.file, spot)?)),
+                    None => None,
+                }
+            }
+            Found::Frame(_) | Found::Skip(_) | Found::Nothing => None,
+        };
+        Ok(read)
+    }
+
     /// The places of a closed segment's frames: from memory, its index, or by reading all of it.
     fn table(&self, segment: &Segment) -> io::Result<Arc<Opened>> {
         if let Some(opened) = held(&self.tables).get(segment.first) {
@@ -182,10 +209,8 @@ impl Shared {
     }
 
     fn load(&self, file: &std::fs::File, spot: Spot) -> io::Result<Loaded> {
-        let length = usize::try_from(spot.until.saturating_sub(spot.position)).unwrap_or(0);
-        let mut bytes = vec![0; length];
-        match file.read_exact_at(&mut bytes, spot.position) {
-            Ok(()) => {
+        match bytes_of(file, spot) {
+            Ok(bytes) => {
                 let mut unpacker = held(&self.unpackers)
                     .pop()
                     .unwrap_or_else(|| Unpacker::new(self.cipher.clone()));
@@ -201,4 +226,11 @@ impl Shared {
             Err(error) => Err(error),
         }
     }
+}
+
+fn bytes_of(file: &std::fs::File, spot: Spot) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(spot.until.saturating_sub(spot.position)).unwrap_or(0);
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, spot.position)?;
+    Ok(bytes)
 }

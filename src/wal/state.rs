@@ -184,6 +184,14 @@ impl State {
                 return Found::Frame(frame.clone());
             }
         }
+        self.find_in_files(offset)
+    }
+
+    /// Like [`State::find`], without what is in memory.
+    pub(super) fn find_in_files(&self, offset: u64) -> Found {
+        if offset >= self.end {
+            return Found::Nothing;
+        }
         if let Some(end) = self.gaps.end_of(offset) {
             return Found::Skip(end);
         }

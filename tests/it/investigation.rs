@@ -360,3 +360,117 @@ fn an_entity_is_told_by_all_it_did() {
         assert_eq!(entity(bad).status, 422, "{bad}");
     }
 }
+
+/// A gateway that calls two services, one of them with a clock that is half a minute behind.
+fn called(server: &Server) {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let at = |ms: i64| {
+        let ns = i64::try_from(now.as_nanos()).unwrap() - 60_000_000_000 + ms * 1_000_000;
+        wardline::model::Timestamp(ns).to_rfc3339()
+    };
+    let event = |service: &str, ms: i64, took: i64, span: &str, parent: &str| {
+        json!({
+            "timestamp": at(ms), "service": service, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": span,
+            "parent_span_id": parent, "duration_ms": took, "method": "GET", "path": "/v1/orders/417", "status": 200,
+            "client_ip": "203.0.113.9", "user_id": "u-1", "message": "of the story",
+        })
+    };
+    let mut lines = vec![
+        event("edge", 500, 500, "00f067aa0ba902b7", ""),
+        event("orders", 400, 200, "00f067aa0ba902b8", "00f067aa0ba902b7"),
+        event("stock", -29_700, 50, "00f067aa0ba902b9", "00f067aa0ba902b8"),
+    ];
+    for (ms, path, ip) in [
+        (0, "/v1/orders/417", "203.0.113.8"),
+        (1_000, "/v1/orders/418", "203.0.113.9"),
+        (2_000, "/v1/items/417", "203.0.113.9"),
+        (-3_600_000, "/v1/orders/417", "203.0.113.9"),
+    ] {
+        lines.push(json!({
+            "timestamp": at(ms), "service": "edge", "method": "GET", "path": path, "status": 200, "client_ip": ip,
+            "request_id": format!("other-request-{ms}"),
+        }));
+    }
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    assert_eq!(
+        server.ingest("", lines.join("\n").as_bytes()).json()["accepted"],
+        7
+    );
+    server.settle();
+}
+
+#[test]
+fn a_story_says_whose_clock_is_wrong_and_where_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"));
+    called(&server);
+    let path = "/api/v1/requests/4bf92f3577b34da6a3ce929d0e0e4736";
+    let plain = server.get(path).json();
+    assert!(plain.get("pivots").is_none());
+    let skew = plain["skew"].as_array().unwrap();
+    assert_eq!(skew.len(), 1, "{plain}");
+    assert_eq!(
+        (&skew[0]["lane"], &skew[0]["caller"]),
+        (&json!("stock"), &json!("orders"))
+    );
+    // From 200 to 600 ms may the call have lasted.
+    assert_eq!(skew[0]["offset_ms"], json!(29_900.0));
+    let story = server.get(&format!("{path}?pivots=true")).json();
+    let pivots = story["pivots"]["values"].as_array().unwrap();
+    let found: Vec<(&str, u64)> = pivots
+        .iter()
+        .map(|pivot| {
+            (
+                pivot["kind"].as_str().unwrap(),
+                pivot["events"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [("object", 1), ("user", 0), ("address", 2)],
+        "{story}"
+    );
+    // The query finds what was counted, in its time.
+    for pivot in pivots {
+        let ask = json!({
+            "query": pivot["query"], "from": story["pivots"]["from"], "to": story["pivots"]["to"], "count": true,
+        });
+        let page = server.post("/api/v1/search", &ask).json();
+        assert_eq!(page["stats"]["total"], pivot["events"], "{pivot}");
+        assert_eq!(
+            page["data"].as_array().unwrap().len() as u64,
+            pivot["events"].as_u64().unwrap()
+        );
+    }
+    for bad in ["pivots=1", "pivots=", "x=1"] {
+        assert_eq!(server.get(&format!("{path}?{bad}")).status, 422, "{bad}");
+    }
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(crate::harness::BIN)
+            .args(["request", "4bf92f3577b34da6a3ce929d0e0e4736"])
+            .args(arguments)
+            .env("WARDLINE_URL", format!("http://{}", server.address))
+            .env("WARDLINE_KEY", &server.key)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = run(&["-o", "table"]);
+    assert!(
+        told.contains("clock of stock: at least 29900 ms behind that of orders"),
+        "{told}"
+    );
+    assert!(
+        told.contains("same address 203.0.113.9: 2 other events: client.ip:203.0.113.9 NOT id:"),
+        "{told}"
+    );
+    let note = run(&["--md"]);
+    assert!(
+        note.contains("- clock of stock: at least 29900 ms"),
+        "{note}"
+    );
+    assert!(note.contains("client.ip:203.0.113.9 NOT id:"), "{note}");
+}

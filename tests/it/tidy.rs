@@ -15,7 +15,9 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &["redact"],
     &["wal", "store"],
-    &["pipeline", "index", "detect", "notify", "backup"],
+    &[
+        "pipeline", "index", "detect", "notify", "backup", "evidence",
+    ],
     &["api"],
     &["ingest"],
     &["config", "app", "cli"],

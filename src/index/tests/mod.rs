@@ -3,6 +3,7 @@
 mod hurt;
 mod life;
 mod model;
+mod routes;
 
 use std::path::Path;
 use std::sync::Arc;

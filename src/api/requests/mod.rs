@@ -1,18 +1,22 @@
 //! `GET /api/v1/requests/{id}`: the request story. Every event of one correlation id, of any service, in
-//! order of start, with a lane per service, the pauses, and the alerts that hold the id.
+//! order of start, with a lane per service, the pauses, the alerts that hold the id, what else there is of those it is
+//! about (`pivots.rs`), and clocks that disagree (`skew.rs`).
+
+mod pivots;
+mod skew;
 
 use std::ops::Range;
 
 use axum::Json as Answer;
 use axum::extract::State as With;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Authorized;
 use super::error::{Error, Fault};
-use super::input::Id;
+use super::input::{Id, Query as Params};
 use super::rate::Policy;
-use super::routes::{RouteSpec, Routes, Shape};
+use super::routes::{Param, RouteSpec, Routes, Shape};
 use super::search::{EventJson, StatsJson};
 use super::{Shared, State};
 use crate::index::{Hit, Query, SearchRequest};
@@ -21,11 +25,17 @@ use crate::model::{
 };
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
+use pivots::Pivots;
+use skew::{Mark, Skew};
 
 static SHOW: RouteSpec = RouteSpec::get("/api/v1/requests/{id}", "request_show")
     .summary("Every event of one correlation id, in order, with lanes, gaps and alerts.")
     .scope(Scope::Search)
     .rate(Policy::Search)
+    .params(&[Param::text(
+        "pivots",
+        "`true` to count what else there is of its session, objects, credentials, users and addresses.",
+    )])
     .gives(Shape::of::<Story>());
 
 pub(super) fn register(routes: &mut Routes) {
@@ -42,6 +52,14 @@ const PARTIAL_EVENTS_MAX: usize = 200;
 const PARTIAL_PAGES_MAX: usize = 10;
 /// Shorter pauses are no gaps.
 const GAP_MS_MIN: i64 = 100;
+
+/// How it is told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    pivots: bool,
+}
 
 /// The life of one request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,6 +85,11 @@ struct Story {
     gaps: Vec<Gap>,
     /// The newest alerts that hold this id in any spelling, at most 20.
     alerts: Vec<AlertRef>,
+    /// Services whose clocks disagree with those that called them, where the events prove it. Their times stay as they are.
+    skew: Vec<Skew>,
+    /// Where to go on from here, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pivots: Option<Pivots>,
     /// What was looked at.
     stats: StatsJson,
 }
@@ -124,6 +147,7 @@ struct Step {
     start: Timestamp,
     end: Timestamp,
     lane: String,
+    mark: Option<Mark>,
     json: EventJson,
 }
 
@@ -148,6 +172,7 @@ fn step(hit: &Hit) -> Result<Step, Error> {
     Ok(Step {
         start,
         end: event.time,
+        mark: Mark::of(&event),
         lane,
         json: EventJson::from_text(text)?,
     })
@@ -273,7 +298,13 @@ fn whole_id(beginning: &str, state: &State) -> Result<String, Error> {
     }
 }
 
-fn run(id: String, state: &State) -> Result<Story, Error> {
+/// Whether an id in this field is that of one request.
+fn is_of_request(field: &str) -> bool {
+    let fields = [Field::CorrelationId, Field::HttpRequestId, Field::TraceId];
+    fields.iter().any(|known| known.name() == field)
+}
+
+fn run(id: String, asked: &Asked, state: &State) -> Result<Story, Error> {
     let limit = state.options.story_events_max;
     let mut page = state.searcher.by_correlation_id(&id, limit)?;
     let (mut id, mut completed_from) = (id, None);
@@ -296,7 +327,15 @@ fn run(id: String, state: &State) -> Result<Story, Error> {
     let length_ns = start
         .zip(end)
         .map_or(0, |(start, end)| end.0.saturating_sub(start.0));
+    let marks = steps
+        .iter()
+        .filter_map(|step| Some((step.lane.as_str(), step.mark.as_ref()?)));
+    let skew = skew::skew(marks, is_of_request(matched_by));
+    let pivots = start.zip(end).filter(|_| asked.pivots);
+    let pivots = pivots.map(|span| pivots::pivots(state, &page.hits, &id, span));
     Ok(Story {
+        skew,
+        pivots: pivots.transpose()?,
         completed_from,
         matched_by,
         services,
@@ -315,8 +354,10 @@ async fn show(
     With(state): With<Shared>,
     _caller: Authorized,
     Id(id): Id,
+    Params(asked): Params<Asked>,
 ) -> Result<Answer<Story>, Error> {
-    Ok(Answer(state.search(move |state| run(id, state)).await?))
+    let told = state.search(move |state| run(id, &asked, state));
+    Ok(Answer(told.await?))
 }
 
 #[cfg(test)]
