@@ -37,6 +37,7 @@ mod requests;
 mod rules;
 mod search;
 mod session;
+mod sort;
 mod sources;
 mod status;
 mod stream;

@@ -17,6 +17,7 @@ use super::input::Json;
 use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
+use super::sort::SortInput;
 use super::unseen::{self, SilentSource};
 use super::{Shared, State, when};
 use crate::index::{self, Hint, Hit, Query, SearchRequest};
@@ -25,7 +26,7 @@ use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
 
 static SEARCH: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/search", "search")
-    .summary("Events that match a query, newest first.")
+    .summary("Events that match a query, newest first or in the order of a field.")
     .scope(Scope::Search)
     .rate(Policy::Search)
     .audit(Audit::Read)
@@ -57,7 +58,7 @@ struct SearchInput {
     /// `next_cursor` of the page before.
     #[schema(max_length = 1024)]
     cursor: Option<String>,
-    /// `desc` (newest first) or `asc`.
+    /// `desc` (newest first), `asc`, or a field and an order: `{"field": "event.duration", "order": "desc"}`.
     #[serde(default)]
     sort: SortInput,
     /// Only these fields, in this order; `id` and `@timestamp` always come.
@@ -78,26 +79,6 @@ enum OnInvalid {
     Error,
     /// Its words are searched for.
     Text,
-}
-
-/// Order of events.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SortInput {
-    /// Newest first.
-    #[default]
-    Desc,
-    /// Oldest first.
-    Asc,
-}
-
-impl From<SortInput> for index::Sort {
-    fn from(sort: SortInput) -> Self {
-        match sort {
-            SortInput::Desc => Self::Desc,
-            SortInput::Asc => Self::Asc,
-        }
-    }
 }
 
 const fn default_limit() -> usize {
@@ -313,8 +294,7 @@ impl SearchInput {
         request.limit = self.limit;
         request.cursor = self.cursor.clone();
         request.count = self.count.unwrap_or(false);
-        request.sort = self.sort.into();
-        Ok(request)
+        self.sort.apply(request)
     }
 
     fn run(&self, state: &State) -> Result<SearchPage, Error> {

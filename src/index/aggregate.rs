@@ -263,7 +263,7 @@ fn automatic(low: i64, high: i64) -> i64 {
 }
 
 /// The field with a column that a name stands for.
-fn column_of(name: &str) -> Result<Field, Error> {
+pub(super) fn column_of(name: &str) -> Result<Field, Error> {
     let Target::Names(names) = resolve(name) else {
         return Err(Error::NoColumn(name.to_owned()));
     };

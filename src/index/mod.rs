@@ -19,6 +19,7 @@ mod percentiles;
 mod plan;
 mod postings;
 pub mod query;
+mod ranked;
 mod scan;
 mod search;
 mod segment;

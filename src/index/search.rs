@@ -5,24 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregate::{AggregateRequest, Aggregates};
-use super::cursor::{Key, decode, encode};
+use super::cursor::{Key, decode, decode_rank, encode};
 use super::fetch::Fetch;
-use super::query::{Limits, Query, parse_within};
+use super::query::{Limits, Query, Target, parse_within, resolve};
+use super::ranked::By;
 use super::set::Snapshot;
 use super::walk::Walk;
 use super::worker::Worker;
 use super::{Error, aggregate};
-use crate::model::{Offset, Timestamp};
+use crate::model::{Field, Offset, Timestamp};
 use crate::redact::{CleanEvent, DecodeError};
 use crate::wal::Frame;
 
-/// Order of the hits: by `@timestamp` in milliseconds, then by place in the log.
+/// Order of the hits: by `@timestamp` in milliseconds, then by place in the log; or of the values of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Newest first.
+    /// Newest or largest first.
     #[default]
     Desc,
-    /// Oldest first.
+    /// Oldest or smallest first.
     Asc,
 }
 
@@ -41,6 +42,8 @@ pub struct SearchRequest {
     pub cursor: Option<String>,
     /// Order.
     pub sort: Sort,
+    /// Order by the values of this column, and not by time; ties are newest first, events without a value come last.
+    pub by: Option<Field>,
     /// Whether to count all hits. Without it the total is given where it costs nothing.
     pub count: bool,
 }
@@ -56,18 +59,32 @@ impl SearchRequest {
             limit: 100,
             cursor: None,
             sort: Sort::Desc,
+            by: None,
             count: false,
         }
     }
 }
 
 impl SearchRequest {
-    /// In this order, from the event at a place on and without it: neighbours.
+    /// In the order of a field's values, which may be `@timestamp`.
+    ///
+    /// # Errors
+    /// [`Error::NoColumn`] where the index does not keep its values as a column.
+    pub fn sorted(mut self, field: &str, sort: Sort) -> Result<Self, Error> {
+        self.by = match resolve(field) {
+            Target::Time => None,
+            _ => Some(aggregate::column_of(field)?),
+        };
+        self.sort = sort;
+        Ok(self)
+    }
+
+    /// In this order of time, from the event at a place on and without it: neighbours.
     #[must_use]
     pub fn beside(mut self, time: Timestamp, offset: Offset, sort: Sort) -> Self {
         let millis = time.millis();
         self.cursor = Some(encode(Key { millis, offset }, sort));
-        self.sort = sort;
+        (self.sort, self.by) = (sort, None);
         self
     }
 }
@@ -158,17 +175,24 @@ impl Searcher {
     /// One page of the events that match.
     pub fn search(&self, request: &SearchRequest) -> Result<Page, Error> {
         self.counted(|| {
-            let cursor = match &request.cursor {
-                Some(text) => Some(decode(text, request.sort).ok_or(Error::Cursor)?),
-                None => None,
-            };
             let (mut stats, snapshot) = self.begin();
             let mut fetch = self.fetch();
             let worker = &self.worker;
             let mut walk = Walk::new(&snapshot, &request.query, &worker.options, &mut fetch);
             let limit = request.limit.min(worker.options.page_events_max);
             let window = window(request.from, request.to);
-            let found = walk.page(&window, cursor, request.sort, limit)?;
+            let (cursor, sort) = (request.cursor.as_deref(), request.sort);
+            let found = match request.by {
+                None => {
+                    let cursor = cursor.map(|text| decode(text, sort).ok_or(Error::Cursor));
+                    walk.page(&window, cursor.transpose()?, sort, limit)?
+                }
+                Some(field) => {
+                    let by = By { field, sort };
+                    let cursor = cursor.map(|text| decode_rank(text, by).ok_or(Error::Cursor));
+                    walk.page_by(&window, cursor.transpose()?.as_ref(), by, limit)?
+                }
+            };
             stats.partial = found.is_partial;
             stats.total = found.total;
             if request.count && stats.total.is_none() {

@@ -23,6 +23,13 @@ pub(super) struct Piece {
     pub(super) times: (i64, i64),
 }
 
+impl Piece {
+    /// Its documents in its segment.
+    pub(super) fn documents(&self, segment: &Segment) -> std::ops::Range<u32> {
+        segment.slice(self.slice)
+    }
+}
+
 /// One query over the segments of a moment.
 pub(super) struct Walk<'a, 'f> {
     snapshot: &'a Snapshot,
@@ -76,6 +83,16 @@ impl<'a, 'f> Walk<'a, 'f> {
         Some((segment, segment.slice(piece.slice)))
     }
 
+    /// Whether the event at an offset matches; `None` where no more events may be read.
+    pub(super) fn verify(&mut self, offset: Offset) -> Result<Option<bool>, Error> {
+        self.fetch.verify(&self.query.0, offset)
+    }
+
+    /// More would have to be read than may be.
+    pub(super) fn too_many_candidates(&self) -> Error {
+        Error::TooManyCandidates(self.options.verify_events_max)
+    }
+
     /// Slices that have events in a window.
     pub(super) fn pieces(&self, window: &RangeInclusive<i64>) -> Vec<Piece> {
         let mut pieces = Vec::new();
@@ -95,7 +112,11 @@ impl<'a, 'f> Walk<'a, 'f> {
     }
 
     /// What the index knows of a piece within a window.
-    fn evaluate(&mut self, piece: &Piece, window: &RangeInclusive<i64>) -> Result<Verdict, Error> {
+    pub(super) fn evaluate(
+        &mut self,
+        piece: &Piece,
+        window: &RangeInclusive<i64>,
+    ) -> Result<Verdict, Error> {
         self.fetch.check_time()?;
         let Some(segment) = self.segment(piece) else {
             return Ok(Verdict::default());
@@ -229,7 +250,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         if bound.is_none()
             || cursor.is_some_and(|cursor| !top.is_before(cursor, bound.unwrap_or(cursor)))
         {
-            return Err(Error::TooManyCandidates(self.options.verify_events_max));
+            return Err(self.too_many_candidates());
         }
         Ok(Keys {
             keys,
@@ -275,7 +296,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             if !top.wants(key) {
                 break;
             }
-            match self.fetch.verify(&self.query.0, key.offset)? {
+            match self.verify(key.offset)? {
                 Some(true) => top.push(key),
                 Some(false) => {}
                 None => return Ok(Some(key)),
@@ -300,7 +321,7 @@ fn first_key(piece: &Piece, sort: Sort) -> Key {
 }
 
 /// The key next to this one on the side of the rows already seen.
-fn before(key: Key, sort: Sort) -> Option<Key> {
+pub(super) fn before(key: Key, sort: Sort) -> Option<Key> {
     let (millis, offset) = (key.millis, key.offset.0);
     Some(match sort {
         Sort::Desc => match offset.checked_add(1) {

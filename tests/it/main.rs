@@ -18,5 +18,6 @@ mod hostile;
 mod investigation;
 mod leak;
 mod redaction;
+mod results;
 mod source;
 mod tidy;

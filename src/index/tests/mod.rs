@@ -3,6 +3,7 @@
 mod hurt;
 mod life;
 mod model;
+mod ranked;
 
 use std::path::Path;
 use std::sync::Arc;
