@@ -22,8 +22,10 @@ mod when;
 mod aggregate;
 mod alerts;
 mod backup;
+mod compare;
 mod context;
 pub(crate) mod csv;
+mod difference;
 mod entity;
 mod events;
 pub(crate) mod export;
@@ -255,6 +257,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     search::register,
     lookup::register,
     aggregate::register,
+    compare::register,
     requests::register,
     events::register,
     context::register,

@@ -41,7 +41,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use aggregate::{Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket};
+pub use aggregate::{
+    Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket, column_of,
+};
 pub use query::{Hint, Query};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 

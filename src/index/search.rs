@@ -297,6 +297,12 @@ impl Searcher {
         })
     }
 
+    /// Values one top list may have.
+    #[must_use]
+    pub fn buckets_max(&self) -> usize {
+        self.worker.options.buckets_max
+    }
+
     /// Everything before this is searchable.
     #[must_use]
     pub fn visible(&self) -> Offset {

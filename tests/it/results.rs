@@ -86,3 +86,151 @@ fn command(server: &Server, more: &[&str]) -> String {
     assert!(done.status.success(), "{errors}");
     String::from_utf8(done.stdout).unwrap()
 }
+
+/// Ordinary traffic of twenty minutes, and in the last ten one user agent that is refused again and again.
+fn attacked() -> Vec<Value> {
+    let (services, methods) = (["shop", "edge"], ["GET", "POST"]);
+    let paths = ["/v1/items/7", "/v1/login"];
+    let agents = ["Mozilla/5.0 (X11)", "okhttp/4.12", "curl/8.9.1"];
+    let ordinary = (0..1_200).map(|at| {
+        json!({
+            "service": services[at % 2], "method": methods[at % 2], "path": paths[at % 2], "status": if at % 40 == 0 { 401 } else { 200 }, "duration_ms": 5 + at % 9,
+            "user_id": format!("u-{}", at % 50), "client_ip": format!("203.0.113.{}", at % 200),
+            "user_agent": agents[at % 3],
+        })
+    });
+    ordinary
+        .enumerate()
+        .map(|(at, event)| match at {
+            600.. if at % 6 == 0 => json!({
+                "service": "shop", "method": "POST", "path": "/v1/login", "status": 401, "duration_ms": 90,
+                "client_ip": format!("198.51.100.{}", at % 120), "user_agent": "python-requests/2.31",
+            }),
+            _ => event,
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_different_about_an_attack_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path(), &attacked());
+    let compare = |body: Value| server.post("/api/v1/compare", &body);
+    let asked = json!({"from": "2026-11-21T12:10:00Z", "to": "2026-11-21T12:19:59.999Z"});
+    let reply = compare(asked.clone());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let found = reply.json();
+    assert_eq!(found["selection"]["events"], 600);
+    assert_eq!(found["baseline"]["events"], 600);
+    assert_eq!(found["baseline"]["from"], "2026-11-21T12:00:00.000Z");
+    assert_eq!(found["baseline"]["to"], "2026-11-21T12:09:59.999Z");
+    let first = &found["fields"][0];
+    assert_eq!(first["field"], "user_agent.original", "{found}");
+    assert_eq!(first["values"][0]["value"], "python-requests/2.31");
+    assert_eq!(first["values"][0]["change"], "new");
+    assert_eq!(
+        first["values"][0]["selection"],
+        json!({"count": 100, "share": 0.166_667})
+    );
+    assert_eq!(
+        first["values"][0]["baseline"],
+        json!({"count": 0, "share": 0.0})
+    );
+    let statuses = found["fields"].as_array().unwrap().iter();
+    let mut statuses = statuses.filter(|field| field["field"] == "http.response.status_code");
+    let refused = &statuses.next().unwrap()["values"][0];
+    assert_eq!(
+        (&refused["value"], &refused["change"]),
+        (&json!("401"), &json!("more"))
+    );
+    let duration = &found["measures"][0];
+    assert_eq!(duration["field"], "event.duration");
+    assert_eq!(
+        duration["selection"]["p95"].as_u64().unwrap() / 1_000_000,
+        89
+    );
+    assert_eq!(
+        duration["baseline"]["p95"].as_u64().unwrap() / 1_000_000,
+        12
+    );
+    // The refused ones against all of the same time.
+    let mut others = asked.clone();
+    others["query"] = json!("status:401");
+    others["baseline"] = json!({"query": "", "from": asked["from"], "to": asked["to"]});
+    others["fields"] = json!(["ua", "duration", "user.id"]);
+    others["size"] = json!(1);
+    let found = compare(others).json();
+    let values = &found["fields"][0]["values"];
+    assert_eq!(values.as_array().unwrap().len(), 1);
+    assert_eq!(values[0]["value"], "python-requests/2.31");
+}
+
+#[test]
+fn comparisons_with_nothing_say_so_and_bad_ones_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path(), &attacked());
+    let compare = |body: Value| server.post("/api/v1/compare", &body);
+    for (query, from, empty) in [
+        ("", "2026-11-21T12:00:00Z", "baseline"),
+        ("", "2026-11-21T12:20:00Z", "selection"),
+        ("none", "2026-11-21T12:10:00Z", "both"),
+    ] {
+        let to = "2026-11-21T12:30:00Z";
+        let reply = compare(json!({"query": query, "from": from, "to": to}));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let found = reply.json();
+        assert_eq!(
+            (&found["empty"], &found["fields"]),
+            (&json!(empty), &json!([]))
+        );
+        assert!(!reply.text().contains("NaN"));
+    }
+    // A moment, the whole of time, the end of time.
+    for (from, to) in [
+        ("2026-11-21T12:10:00Z", "2026-11-21T12:10:00Z"),
+        ("1678-01-01T00:00:00Z", "2262-01-01T00:00:00Z"),
+    ] {
+        assert_eq!(
+            compare(json!({"from": from, "to": to})).status,
+            200,
+            "{from}"
+        );
+    }
+    let many = vec!["status"; 21];
+    for (bad, pointer) in [
+        (json!({}), ""),
+        (json!({"from": ""}), "/from"),
+        (json!({"from": "yesterday"}), "/from"),
+        (json!({"from": "now", "to": "now-1h"}), "/to"),
+        (json!({"from": "now-1h", "query": "("}), "/query"),
+        (json!({"from": "now-1h", "size": 0}), "/size"),
+        (json!({"from": "now-1h", "size": 51}), "/size"),
+        (json!({"from": "now-1h", "fields": []}), "/fields"),
+        (json!({"from": "now-1h", "fields": many}), "/fields"),
+        (
+            json!({"from": "now-1h", "fields": ["status", "message"]}),
+            "/fields/1",
+        ),
+        (
+            json!({"from": "now-1h", "fields": ["ip", "client.ip"]}),
+            "/fields/1",
+        ),
+        (json!({"from": "now-1h", "x": 1}), "/x"),
+        (
+            json!({"from": "now-1h", "baseline": {"from": "now-1d"}}),
+            "/baseline",
+        ),
+        (
+            json!({"from": "now-1h", "baseline": {"from": "now-1d", "to": "now-2d"}}),
+            "/baseline/to",
+        ),
+        (
+            json!({"from": "now-1h", "baseline": {"query": "(", "from": "now-2d", "to": "now"}}),
+            "/baseline/query",
+        ),
+    ] {
+        let refused = compare(bad.clone());
+        assert_eq!(refused.status, 422, "{bad}: {}", refused.text());
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{bad}");
+    }
+}
