@@ -20,7 +20,7 @@ use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::sort::SortInput;
 use super::unseen::{self, SilentSource};
 use super::{Shared, State, when};
-use crate::index::{self, Hint, Hit, Query, SearchRequest};
+use crate::index::{self, Highlight, Hint, Hit, Query, SearchRequest};
 use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
@@ -65,6 +65,8 @@ struct SearchInput {
     fields: Option<Vec<String>>,
     /// Whether to count all matches.
     count: Option<bool>,
+    /// Whether to tell in `highlights` where each event matches.
+    highlight: Option<bool>,
     /// Where the query is none: `error`, or `text` to search for its words and say so in `fallback`.
     #[serde(default)]
     on_invalid: OnInvalid,
@@ -214,6 +216,9 @@ struct SearchPage {
     data: Vec<EventJson>,
     /// Where the next page starts.
     page: PageInfo,
+    /// Where each event of `data` matches, in the same order, where that was asked for: at most 100 places of one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highlights: Option<Vec<Vec<HighlightJson>>>,
     /// What was looked at.
     stats: StatsJson,
     /// Where nothing was found: names in the query that are no fields, and what was probably meant.
@@ -222,6 +227,20 @@ struct SearchPage {
     /// Where the query was none and its words were searched for: what was wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<Fallback>,
+}
+
+/// What matches in one value of an event.
+#[derive(Debug, Serialize, ToSchema)]
+struct HighlightJson {
+    /// The field.
+    field: String,
+    /// Which one of its values, from 0; missing where the field is no array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<usize>,
+    /// Where in the text, from and to (behind the end), in UTF-16 code units as strings of JavaScript have them. Missing
+    /// where the value matches as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranges: Option<Vec<(usize, usize)>>,
 }
 
 /// Why the words of a query were searched for and not the query.
@@ -294,7 +313,25 @@ impl SearchInput {
         request.limit = self.limit;
         request.cursor = self.cursor.clone();
         request.count = self.count.unwrap_or(false);
+        request.highlight = self.highlight.unwrap_or(false);
         self.sort.apply(request)
+    }
+
+    /// Of what matches what stands in the answer.
+    fn shown(&self, found: Vec<Highlight>) -> Vec<HighlightJson> {
+        let names = self.fields.as_ref();
+        let is_shown = |found: &Highlight| names.is_none_or(|names| names.contains(&found.field));
+        let shown = found.into_iter().filter(is_shown);
+        let json = |Highlight {
+                        field,
+                        value,
+                        ranges,
+                    }| HighlightJson {
+            field,
+            value,
+            ranges,
+        };
+        shown.map(json).collect()
     }
 
     fn run(&self, state: &State) -> Result<SearchPage, Error> {
@@ -309,6 +346,10 @@ impl SearchInput {
                 None => event,
             });
         }
+        let highlights = request.highlight.then(|| {
+            let all = page.highlights.into_iter();
+            all.map(|found| self.shown(found)).collect()
+        });
         let mut stats = StatsJson::from(&page.stats);
         let now = state.clock.now();
         // An index that is being built has not seen them either.
@@ -332,6 +373,7 @@ impl SearchInput {
                 .map(|Hint { name, meant }| HintJson { name, meant })
                 .collect(),
             data,
+            highlights,
             stats,
             page: PageInfo {
                 next_cursor: page.next_cursor,

@@ -44,7 +44,7 @@ use serde::Deserialize;
 pub use aggregate::{
     Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket, column_of,
 };
-pub use query::{Hint, Query};
+pub use query::{Highlight, Hint, Query};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
 use crate::clock::Clock;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::aggregate::{AggregateRequest, Aggregates};
 use super::cursor::{Key, decode, decode_rank, encode};
 use super::fetch::Fetch;
-use super::query::{Limits, Query, Target, parse_within, resolve};
+use super::query::{Highlight, Limits, Query, Target, parse_within, resolve};
 use super::ranked::By;
 use super::set::Snapshot;
 use super::walk::Walk;
@@ -46,6 +46,8 @@ pub struct SearchRequest {
     pub by: Option<Field>,
     /// Whether to count all hits. Without it the total is given where it costs nothing.
     pub count: bool,
+    /// Whether to tell where each event matches.
+    pub highlight: bool,
 }
 
 impl SearchRequest {
@@ -61,6 +63,7 @@ impl SearchRequest {
             sort: Sort::Desc,
             by: None,
             count: false,
+            highlight: false,
         }
     }
 }
@@ -136,6 +139,8 @@ pub struct Stats {
 pub struct Page {
     /// The hits in order.
     pub hits: Vec<Hit>,
+    /// Where each of them matches; empty where that was not asked for.
+    pub highlights: Vec<Vec<Highlight>>,
     /// Where the next page starts; `None` on the last.
     pub next_cursor: Option<String>,
     /// What was looked at.
@@ -201,13 +206,23 @@ impl Searcher {
             }
             walk.report(&mut stats);
             let mut hits = Vec::with_capacity(found.keys.len());
+            let mut highlights = Vec::new();
             for key in &found.keys {
-                hits.extend(fetch.hit(key.offset)?);
+                let Some(hit) = fetch.hit(key.offset)? else {
+                    continue;
+                };
+                if request.highlight {
+                    fetch.check_time()?;
+                    let event = hit.event();
+                    highlights.push(event.map_or(Vec::new(), |e| request.query.highlights(&e)));
+                }
+                hits.push(hit);
             }
             stats.verified = fetch.verified;
             stats.took = fetch.took();
             Ok(Page {
                 hits,
+                highlights,
                 next_cursor: found.next,
                 stats,
             })
@@ -265,8 +280,8 @@ impl Searcher {
             stats.took = fetch.took();
             Ok(Page {
                 hits,
-                next_cursor: None,
                 stats,
+                ..Page::default()
             })
         })
     }

@@ -234,3 +234,40 @@ fn comparisons_with_nothing_say_so_and_bad_ones_are_refused() {
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{bad}");
     }
 }
+
+#[test]
+fn an_answer_says_where_its_events_match() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(
+        dir.path(),
+        &[
+            json!({"message": "𝄞 upstream Timeout", "status": 504, "tags": ["pci", "eu"]}),
+            json!({"message": "no route", "status": 502}),
+        ],
+    );
+    let search = |body: Value| server.post("/api/v1/search", &body);
+    let query = "(timeout OR status:502) -tags:us";
+    let found = search(json!({"query": query, "highlight": true})).json();
+    assert_eq!(
+        found["highlights"],
+        json!([
+            [{"field": "http.response.status_code"}],
+            [{"field": "message", "ranges": [[12, 19]]}],
+        ])
+    );
+    // The events are what they are without.
+    let plain = search(json!({"query": query})).json();
+    assert_eq!(
+        (&plain["data"], &plain["highlights"]),
+        (&found["data"], &Value::Null)
+    );
+    let tags = json!({"query": "tags:eu timeout", "highlight": true, "fields": ["tags"]});
+    let found = search(tags).json();
+    assert_eq!(
+        found["highlights"],
+        json!([[{"field": "tags", "value": 1}]])
+    );
+    let none = search(json!({"query": "none", "highlight": true})).json();
+    assert_eq!(none["highlights"], json!([]));
+    assert_eq!(search(json!({"highlight": 1})).status, 422);
+}
