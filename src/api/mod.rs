@@ -34,6 +34,7 @@ mod health;
 mod keys;
 mod list;
 mod lookup;
+mod ndjson;
 mod redaction;
 mod requests;
 mod rules;
@@ -64,7 +65,7 @@ pub use shell::RequestId;
 
 use crate::clock::Clock;
 use crate::detect::{Detector, RulesHandle};
-use crate::index::Searcher;
+use crate::index::{Gone, Searcher};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::redact::Redactor;
@@ -94,6 +95,8 @@ pub struct Options {
     pub exports_max: usize,
     /// Events of one export at most.
     pub export_events_max: u64,
+    /// Searches at once whose events are written as they are found.
+    pub streams_max: usize,
     /// Live tails at once.
     pub tails_max: usize,
     /// How many events a live tail may be behind before it is taken forward.
@@ -111,6 +114,7 @@ impl Default for Options {
             searches_max: 16,
             exports_max: 8,
             export_events_max: 1_000_000,
+            streams_max: 32,
             tails_max: 32,
             tail_lag_events_max: 100_000,
         }
@@ -156,6 +160,7 @@ pub struct Served {
     searches: Arc<Semaphore>,
     tails: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     backups: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
 }
@@ -177,6 +182,7 @@ impl Served {
             limiter: Limiter::new(state.options.rates, state.metrics.clone()),
             searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
             exports: Arc::new(Semaphore::new(state.options.exports_max)),
+            streams: Arc::new(Semaphore::new(state.options.streams_max)),
             // Two would read the same disk at once.
             backups: Arc::new(Semaphore::new(1)),
             tails: Arc::new(Semaphore::new(state.options.tails_max)),
@@ -209,7 +215,7 @@ impl Served {
         }
     }
 
-    /// Like [`Served::ask`], for searches: only so many at once, the others wait.
+    /// Like [`Served::ask`], for searches: only so many at once, the others wait; they end where nobody waits for them.
     ///
     /// # Errors
     /// As [`Served::ask`].
@@ -223,10 +229,16 @@ impl Served {
     {
         let slot = self.searches.clone().acquire_owned().await;
         let slot = slot.map_err(Error::internal)?;
-        // The slot goes with the work, which runs on where the caller has gone or is out of time.
+        // The slot goes with the work, which ends soon after this future is dropped: the caller has gone or is out of time.
+        let gone = Gone::default();
+        let _waiting = gone.when_dropped();
         let work = move |state: &State| {
             let _slot = slot;
-            work(state)
+            let searcher = state.searcher.until(&gone);
+            work(&State {
+                searcher,
+                ..state.clone()
+            })
         };
         self.ask(work).await
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axum::Json as Answer;
 use axum::extract::State as With;
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
@@ -19,14 +20,14 @@ use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
 use super::sort::SortInput;
 use super::unseen::{self, SilentSource};
-use super::{Shared, State, when};
+use super::{Shared, State, ndjson, when};
 use crate::index::{self, Highlight, Hint, Hit, Query, SearchRequest};
 use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
 
 static SEARCH: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/search", "search")
-    .summary("Events that match a query, newest first or in the order of a field.")
+    .summary("Events that match a query, newest first or in the order of a field; as application/x-ndjson where Accept says so, written as they are found.")
     .scope(Scope::Search)
     .rate(Policy::Search)
     .audit(Audit::Read)
@@ -40,7 +41,7 @@ pub(super) fn register(routes: &mut Routes) {
 /// What to search for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SearchInput {
+pub(super) struct SearchInput {
     /// The query; empty means every event.
     #[serde(default)]
     #[schema(max_length = 16384)]
@@ -51,22 +52,22 @@ struct SearchInput {
     /// Newest `@timestamp`.
     #[schema(max_length = 64)]
     to: Option<String>,
-    /// Events on one page.
+    /// Events on one page; as `application/x-ndjson` up to 10,000.
     #[serde(default = "default_limit")]
-    #[schema(minimum = 1, maximum = 1000)]
-    limit: usize,
+    #[schema(minimum = 1, maximum = 10000)]
+    pub(super) limit: usize,
     /// `next_cursor` of the page before.
     #[schema(max_length = 1024)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// `desc` (newest first), `asc`, or a field and an order: `{"field": "event.duration", "order": "desc"}`.
     #[serde(default)]
     sort: SortInput,
     /// Only these fields, in this order; `id` and `@timestamp` always come.
     fields: Option<Vec<String>>,
     /// Whether to count all matches.
-    count: Option<bool>,
+    pub(super) count: Option<bool>,
     /// Whether to tell in `highlights` where each event matches.
-    highlight: Option<bool>,
+    pub(super) highlight: Option<bool>,
     /// Where the query is none: `error`, or `text` to search for its words and say so in `fallback`.
     #[serde(default)]
     on_invalid: OnInvalid,
@@ -90,6 +91,8 @@ const fn default_limit() -> usize {
 /// How far the index may be behind, in nanoseconds, for an answer to say what it did not see: a minute.
 const BEHIND_MAX: i64 = 60_000_000_000;
 
+/// Most events of one page.
+const LIMIT_MAX: usize = 1_000;
 /// Most fields of a projection.
 pub(super) const FIELDS_MAX: usize = 100;
 
@@ -243,9 +246,20 @@ struct HighlightJson {
     ranges: Option<Vec<(usize, usize)>>,
 }
 
+/// What is told beside the events; the last line where they are written as they are found.
+#[derive(Debug, Serialize)]
+pub(super) struct SearchEnd {
+    stats: StatsJson,
+    page: PageInfo,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<HintJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Fallback>,
+}
+
 /// Why the words of a query were searched for and not the query.
 #[derive(Debug, Serialize, ToSchema)]
-struct Fallback {
+pub(super) struct Fallback {
     /// What is wrong.
     detail: String,
     /// Where, a byte offset in the query.
@@ -269,7 +283,7 @@ pub(super) fn event_of(hit: &Hit) -> Result<EventJson, Error> {
 
 impl SearchInput {
     /// The query, and what was wrong with it where it is its words.
-    fn query(&self, state: &State) -> Result<(Query, Option<Fallback>), Error> {
+    pub(super) fn query(&self, state: &State) -> Result<(Query, Option<Fallback>), Error> {
         let refused = match state.searcher.parse(&self.query) {
             Ok(query) => return Ok((query, None)),
             Err(index::Error::Query(refused)) if self.on_invalid == OnInvalid::Text => refused,
@@ -287,13 +301,16 @@ impl SearchInput {
         }
     }
 
-    fn request(&self, query: Query, state: &State) -> Result<SearchRequest, Error> {
-        if !(1..=1000).contains(&self.limit) {
-            return Err(Error::input(
-                "/limit",
-                "invalid_value",
-                "expected 1 to 1000",
-            ));
+    /// The search, for at most so many events.
+    pub(super) fn request(
+        &self,
+        query: Query,
+        state: &State,
+        limit_max: usize,
+    ) -> Result<SearchRequest, Error> {
+        if !(1..=limit_max).contains(&self.limit) {
+            let detail = format!("expected 1 to {limit_max}");
+            return Err(Error::input("/limit", "invalid_value", &detail));
         }
         if self
             .fields
@@ -334,22 +351,23 @@ impl SearchInput {
         shown.map(json).collect()
     }
 
-    fn run(&self, state: &State) -> Result<SearchPage, Error> {
-        let (query, fallback) = self.query(state)?;
-        let request = self.request(query, state)?;
-        let page = state.searcher.search(&request)?;
-        let mut data = Vec::with_capacity(page.hits.len());
-        for hit in &page.hits {
-            let event = event_of(hit)?;
-            data.push(match &self.fields {
-                Some(names) => event.only(names)?,
-                None => event,
-            });
+    /// An event as the answer has it.
+    pub(super) fn event(&self, hit: &Hit) -> Result<EventJson, Error> {
+        let event = event_of(hit)?;
+        match &self.fields {
+            Some(names) => event.only(names),
+            None => Ok(event),
         }
-        let highlights = request.highlight.then(|| {
-            let all = page.highlights.into_iter();
-            all.map(|found| self.shown(found)).collect()
-        });
+    }
+
+    /// What is told beside the events: of a page, or of all pages with their cursor and sums.
+    pub(super) fn end(
+        &self,
+        state: &State,
+        request: &SearchRequest,
+        page: &index::Page,
+        (is_nothing, fallback): (bool, Option<Fallback>),
+    ) -> Result<SearchEnd, Error> {
         let mut stats = StatsJson::from(&page.stats);
         let now = state.clock.now();
         // An index that is being built has not seen them either.
@@ -357,28 +375,44 @@ impl SearchInput {
         let is_whole = page.next_cursor.is_none() && behind < BEHIND_MAX;
         if self.cursor.is_none() && is_whole {
             let sources = state.store.sources();
-            stats.unparsed = unseen::unparsed(state, &request)?;
+            stats.unparsed = unseen::unparsed(state, request)?;
             stats.silent_sources = Some(unseen::silent(sources, now, request.to));
         }
-        let is_nothing = data.is_empty() && self.cursor.is_none();
-        let hints = if is_nothing {
+        let hints = if is_nothing && self.cursor.is_none() {
             request.query.hints()
         } else {
             Vec::new()
         };
-        let hints = hints.into_iter();
-        Ok(SearchPage {
-            fallback,
-            hints: hints
-                .map(|Hint { name, meant }| HintJson { name, meant })
-                .collect(),
-            data,
-            highlights,
-            stats,
+        let hint = |Hint { name, meant }| HintJson { name, meant };
+        Ok(SearchEnd {
             page: PageInfo {
-                next_cursor: page.next_cursor,
+                next_cursor: page.next_cursor.clone(),
                 limit: self.limit,
             },
+            stats,
+            hints: hints.into_iter().map(hint).collect(),
+            fallback,
+        })
+    }
+
+    fn run(&self, state: &State) -> Result<SearchPage, Error> {
+        let (query, fallback) = self.query(state)?;
+        let request = self.request(query, state, LIMIT_MAX)?;
+        let mut found = state.searcher.search(&request)?;
+        let highlights = request.highlight.then(|| {
+            let all = std::mem::take(&mut found.highlights).into_iter();
+            all.map(|found| self.shown(found)).collect()
+        });
+        let data = found.hits.iter().map(|hit| self.event(hit));
+        let data = data.collect::<Result<Vec<_>, Error>>()?;
+        let end = self.end(state, &request, &found, (data.is_empty(), fallback))?;
+        Ok(SearchPage {
+            data,
+            highlights,
+            page: end.page,
+            stats: end.stats,
+            hints: end.hints,
+            fallback: end.fallback,
         })
     }
 }
@@ -386,8 +420,12 @@ impl SearchInput {
 async fn search(
     With(state): With<Shared>,
     _caller: Authorized,
+    headers: HeaderMap,
     Json(input): Json<SearchInput>,
-) -> Result<Answer<SearchPage>, Error> {
+) -> Result<Response, Error> {
+    if ndjson::is_wanted(&headers) {
+        return ndjson::answer(state, input).await;
+    }
     let page = state.search(move |state| input.run(state)).await?;
-    Ok(Answer(page))
+    Ok(Answer(page).into_response())
 }

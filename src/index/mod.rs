@@ -12,6 +12,7 @@ mod cursor;
 mod docs;
 mod fetch;
 mod files;
+mod gone;
 mod ids;
 mod memo;
 mod merge;
@@ -44,6 +45,7 @@ use serde::Deserialize;
 pub use aggregate::{
     Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket, column_of,
 };
+pub use gone::{Gone, Waiting};
 pub use query::{Highlight, Hint, Query};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
@@ -154,6 +156,9 @@ pub enum Error {
     /// A field that has no column cannot be aggregated.
     #[error("field {0} cannot be aggregated: it is kept in the events' text only")]
     NoColumn(String),
+    /// Nobody waits for the answer any more.
+    #[error("search was ended: nobody waits for it")]
+    Gone,
     /// The log could not be read.
     #[error("log could not be read")]
     Log,

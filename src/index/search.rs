@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aggregate::{AggregateRequest, Aggregates};
 use super::cursor::{Key, decode, decode_rank, encode};
 use super::fetch::Fetch;
+use super::gone::Gone;
 use super::query::{Highlight, Limits, Query, Target, parse_within, resolve};
 use super::ranked::By;
 use super::set::Snapshot;
@@ -48,6 +49,9 @@ pub struct SearchRequest {
     pub count: bool,
     /// Whether to tell where each event matches.
     pub highlight: bool,
+    /// Ends a page early after so long with what was found, for those who want the first rows soon; the cursor goes on.
+    /// Only in the order of time.
+    pub soon: Option<Duration>,
 }
 
 impl SearchRequest {
@@ -64,6 +68,7 @@ impl SearchRequest {
             by: None,
             count: false,
             highlight: false,
+            soon: None,
         }
     }
 }
@@ -151,11 +156,22 @@ pub struct Page {
 #[derive(Clone, Debug)]
 pub struct Searcher {
     worker: Arc<Worker>,
+    gone: Gone,
 }
 
 impl Searcher {
     pub(super) fn new(worker: Arc<Worker>) -> Self {
-        Self { worker }
+        let gone = Gone::default();
+        Self { worker, gone }
+    }
+
+    /// The same, with searches that end with [`Error::Gone`] once nobody waits for them.
+    #[must_use]
+    pub fn until(&self, gone: &Gone) -> Self {
+        Self {
+            worker: Arc::clone(&self.worker),
+            gone: gone.clone(),
+        }
     }
 
     /// Reads a query within the limits of the options; relative times count from now.
@@ -190,7 +206,7 @@ impl Searcher {
             let found = match request.by {
                 None => {
                     let cursor = cursor.map(|text| decode(text, sort).ok_or(Error::Cursor));
-                    walk.page(&window, cursor.transpose()?, sort, limit)?
+                    walk.page(&window, cursor.transpose()?, (sort, request.soon), limit)?
                 }
                 Some(field) => {
                     let by = By { field, sort };
@@ -211,6 +227,7 @@ impl Searcher {
                 let Some(hit) = fetch.hit(key.offset)? else {
                     continue;
                 };
+                fetch.check_waiting()?;
                 if request.highlight {
                     fetch.check_time()?;
                     let event = hit.event();
@@ -325,7 +342,7 @@ impl Searcher {
     }
 
     fn fetch(&self) -> Fetch<'_> {
-        Fetch::new(&self.worker.wal, &self.worker.options)
+        Fetch::new(&self.worker.wal, &self.worker.options, self.gone.clone())
     }
 
     /// What is searchable, and how far that is behind.
@@ -364,6 +381,7 @@ impl Searcher {
                 | Error::TooManyBuckets(_)
                 | Error::TooManyValues(_),
             ) => metrics.search_refused.inc(),
+            Err(Error::Gone) => metrics.search_gone.inc(),
             Err(_) => {}
         }
         metrics.search_duration.observe(watch.elapsed());

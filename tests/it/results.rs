@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{BIN, Server};
+use crate::harness::{BIN, Server, eventually};
 
 /// Events with these members, one a second.
 fn filled(dir: &std::path::Path, events: &[Value]) -> Server {
@@ -270,4 +270,126 @@ fn an_answer_says_where_its_events_match() {
     let none = search(json!({"query": "none", "highlight": true})).json();
     assert_eq!(none["highlights"], json!([]));
     assert_eq!(search(json!({"highlight": 1})).status, 422);
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+const LINES: (&str, &str) = ("accept", "application/x-ndjson");
+
+#[test]
+fn events_come_as_lines_with_the_end_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path(), &attacked());
+    let search = |body: Value| {
+        let body = body.to_string();
+        server.call("POST", "/api/v1/search", &[LINES], body.as_bytes())
+    };
+    let plain = server
+        .post("/api/v1/search", &json!({"limit": 1000}))
+        .json();
+    let found = search(json!({"limit": 10_000}));
+    assert_eq!(
+        found.header("content-type").unwrap(),
+        "application/x-ndjson"
+    );
+    let mut rows = lines(&found.text());
+    let end = rows.pop().unwrap();
+    assert_eq!(
+        (rows.len(), end["page"]["limit"].as_u64()),
+        (1_200, Some(10_000))
+    );
+    assert_eq!(rows[..1_000], plain["data"].as_array().unwrap()[..]);
+    assert_eq!(end["page"]["next_cursor"], Value::Null);
+    assert_eq!(end["stats"]["silent_sources"], json!([]));
+    // The cursor is that of any search, whatever the order.
+    for sort in [json!("asc"), json!({"field": "client.ip"})] {
+        let body = json!({"query": "status:401", "limit": 70, "sort": sort, "count": true});
+        let mut first = lines(&search(body).text());
+        let end = first.pop().unwrap();
+        assert_eq!((first.len(), &end["stats"]["total"]), (70, &json!(125)));
+        let cursor = &end["page"]["next_cursor"];
+        let rest = json!({"query": "status:401", "limit": 1000, "sort": sort, "cursor": cursor});
+        first.extend(
+            server.post("/api/v1/search", &rest).json()["data"]
+                .as_array()
+                .unwrap()
+                .clone(),
+        );
+        let all = json!({"query": "status:401", "limit": 1000, "sort": sort});
+        assert_eq!(
+            json!(first),
+            server.post("/api/v1/search", &all).json()["data"],
+            "{sort}"
+        );
+    }
+    let none = lines(&search(json!({"query": "servcie:x"})).text());
+    assert_eq!(
+        (none.len(), &none[0]["hints"][0]["meant"]),
+        (1, &json!("service"))
+    );
+    for (bad, pointer) in [
+        (json!({"limit": 10_001}), "/limit"),
+        (json!({"highlight": true}), "/highlight"),
+        (json!({"cursor": "x"}), "/cursor"),
+        (json!({"query": "("}), "/query"),
+    ] {
+        let refused = search(bad.clone());
+        assert_eq!(refused.status, 422, "{bad}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{bad}");
+    }
+}
+
+/// Sends a search, reads so many bytes of its answer, and goes.
+fn leave(server: &Server, accept: &str, body: &Value, bytes: usize) {
+    use std::io::{Read, Write};
+    let body = body.to_string();
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    write!(
+        stream,
+        "POST /api/v1/search HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\naccept: {accept}\r\ncontent-length: {}\r\n\r\n{body}",
+        server.address,
+        server.key,
+        body.len()
+    )
+    .unwrap();
+    let mut some = vec![0; bytes];
+    stream.read_exact(&mut some).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+}
+
+#[test]
+fn a_search_ends_when_its_caller_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        "[index]\nsearch_ms_max = 100000\nverify_events_max = 100000000\n[api]\nsearches_max = 1\n";
+    let server = Server::start_with(&dir.path().join("data"), config);
+    // The newest are found at once; all others have to be read to know that they do not match, which takes long.
+    let text = "ab".repeat(400);
+    let events: Vec<String> = (0..5_000)
+        .map(|at| {
+            let message = if at > 4_990 { "early" } else { &text };
+            json!({"timestamp": at + 1_700_000_000, "message": message}).to_string()
+        })
+        .collect();
+    assert_eq!(server.ingest("", events.join("\n").as_bytes()).status, 200);
+    server.settle();
+    let slow: Vec<String> = (0..100).map(|at| format!("message:*a*b*c{at}*")).collect();
+    let slow = json!({"query": format!("message:early OR {}", slow.join(" OR ")), "limit": 1000});
+    let gone = |count: u64| {
+        let metrics = server.get("/metrics").text();
+        metrics
+            .contains(&format!("wardline_search_gone_total {count}\n"))
+            .then_some(())
+    };
+    for (count, accept, bytes) in [(1, "application/json", 0), (2, LINES.1, 500)] {
+        leave(&server, accept, &slow, bytes);
+        eventually("the search to end", || gone(count));
+        let quick = server.post("/api/v1/search", &json!({"limit": 1}));
+        assert_eq!(quick.status, 200);
+    }
 }
