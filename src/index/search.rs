@@ -217,7 +217,11 @@ impl Searcher {
             stats.partial = found.is_partial;
             stats.total = found.total;
             if request.count && stats.total.is_none() {
-                stats.total = walk.count(&window)?;
+                stats.total = match walk.count(&window) {
+                    // What was found until then is an answer.
+                    Err(Error::TooSlow(_)) if found.is_partial => None,
+                    total => total?,
+                };
                 stats.partial |= stats.total.is_none();
             }
             walk.report(&mut stats);
@@ -229,7 +233,6 @@ impl Searcher {
                 };
                 fetch.check_waiting()?;
                 if request.highlight {
-                    fetch.check_time()?;
                     let event = hit.event();
                     highlights.push(event.map_or(Vec::new(), |e| request.query.highlights(&e)));
                 }
