@@ -310,6 +310,7 @@ metrics! {
     index_commit: Histogram "wardline_index_commit_seconds" "Duration of making a batch searchable.";
     search_requests: Counter "wardline_search_requests_total" "Searches answered.";
     search_refused: Counter "wardline_search_refused_total" "Searches refused as too costly.";
+    search_gone: Counter "wardline_search_gone_total" "Searches ended because nobody waited for them any more.";
     search_duration: Histogram "wardline_search_seconds" "Duration of searches.";
     detect_offset: Gauge "wardline_detect_offset" "Offset behind the last event the rules have seen.";
     detect_events: Counter "wardline_detect_events_total" "Events the rules have seen.";

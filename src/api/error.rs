@@ -321,6 +321,8 @@ impl From<crate::index::Error> for Error {
             | Index::TooManyCandidates(_)
             | Index::TooManyEvents(_)
             | Index::TooManyValues(_) => Self::TooCostly(error.to_string()),
+            // Whoever asked is not there to read it.
+            Index::Gone => Self::Deadline,
             Index::NoColumn(_) => Self::input(
                 "/aggs",
                 "invalid_value",

@@ -20,7 +20,8 @@ use super::error::Error;
 use super::input::Json;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
-use super::search::{EventJson, FIELDS_MAX, SortInput, event_of};
+use super::search::{EventJson, FIELDS_MAX, event_of};
+use super::sort::Direction;
 use super::stream::{self, Writer};
 use super::{Shared, State, csv, when};
 use crate::index::SearchRequest;
@@ -79,7 +80,7 @@ struct ExportInput {
     fields: Option<Vec<String>>,
     /// `desc` (newest first) or `asc`.
     #[serde(default)]
-    sort: SortInput,
+    sort: Direction,
     /// Only so many events. Without it more than `api.export_events_max` are refused.
     #[schema(minimum = 1)]
     limit: Option<u64>,

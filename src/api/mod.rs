@@ -22,8 +22,10 @@ mod when;
 mod aggregate;
 mod alerts;
 mod backup;
+mod compare;
 mod context;
 pub(crate) mod csv;
+mod difference;
 mod entity;
 mod erasures;
 mod events;
@@ -36,11 +38,13 @@ mod inventory;
 mod keys;
 mod list;
 mod lookup;
+mod ndjson;
 mod redaction;
 mod requests;
 mod rules;
 mod search;
 mod session;
+mod sort;
 mod sources;
 mod status;
 mod stream;
@@ -65,7 +69,7 @@ pub use shell::RequestId;
 
 use crate::clock::Clock;
 use crate::detect::{Detector, RulesHandle};
-use crate::index::Searcher;
+use crate::index::{Gone, Searcher};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::redact::Redactor;
@@ -103,6 +107,8 @@ pub struct Options {
     pub evidence_bytes_max: u64,
     /// Evidence packs at once: made, or on their way to a reader.
     pub evidence_packs_max: usize,
+    /// Searches at once whose events are written as they are found.
+    pub streams_max: usize,
     /// Live tails at once.
     pub tails_max: usize,
     /// How many events a live tail may be behind before it is taken forward.
@@ -126,6 +132,7 @@ impl Default for Options {
             evidence_events_max: 10_000,
             evidence_bytes_max: 256 << 20,
             evidence_packs_max: 4,
+            streams_max: 32,
             tails_max: 32,
             tail_lag_events_max: 100_000,
             erase_events_max: 1_000_000,
@@ -174,6 +181,7 @@ pub struct Served {
     searches: Arc<Semaphore>,
     tails: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     backups: Arc<Semaphore>,
     packs: Arc<Semaphore>,
     openapi: OnceLock<Bytes>,
@@ -196,6 +204,7 @@ impl Served {
             limiter: Limiter::new(state.options.rates, state.metrics.clone()),
             searches: Arc::new(Semaphore::new(state.options.searches_max.max(1))),
             exports: Arc::new(Semaphore::new(state.options.exports_max)),
+            streams: Arc::new(Semaphore::new(state.options.streams_max)),
             // Two would read the same disk at once.
             backups: Arc::new(Semaphore::new(1)),
             packs: Arc::new(Semaphore::new(state.options.evidence_packs_max)),
@@ -229,7 +238,7 @@ impl Served {
         }
     }
 
-    /// Like [`Served::ask`], for searches: only so many at once, the others wait.
+    /// Like [`Served::ask`], for searches: only so many at once, the others wait; they end where nobody waits for them.
     ///
     /// # Errors
     /// As [`Served::ask`].
@@ -243,10 +252,16 @@ impl Served {
     {
         let slot = self.searches.clone().acquire_owned().await;
         let slot = slot.map_err(Error::internal)?;
-        // The slot goes with the work, which runs on where the caller has gone or is out of time.
+        // The slot goes with the work, which ends soon after this future is dropped: the caller has gone or is out of time.
+        let gone = Gone::default();
+        let _waiting = gone.when_dropped();
         let work = move |state: &State| {
             let _slot = slot;
-            work(state)
+            let searcher = state.searcher.until(&gone);
+            work(&State {
+                searcher,
+                ..state.clone()
+            })
         };
         self.ask(work).await
     }
@@ -277,6 +292,7 @@ const NOUNS: &[fn(&mut Routes)] = &[
     search::register,
     lookup::register,
     aggregate::register,
+    compare::register,
     requests::register,
     events::register,
     context::register,

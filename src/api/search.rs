@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axum::Json as Answer;
 use axum::extract::State as With;
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
@@ -17,15 +18,16 @@ use super::input::Json;
 use super::list::PageInfo;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
+use super::sort::SortInput;
 use super::unseen::{self, SilentSource};
-use super::{Shared, State, when};
-use crate::index::{self, Hint, Hit, Query, SearchRequest};
+use super::{Shared, State, ndjson, when};
+use crate::index::{self, Highlight, Hint, Hit, Query, SearchRequest};
 use crate::model::Offset;
 use crate::redact::{CleanEvent, to_json};
 use crate::store::Scope;
 
 static SEARCH: RouteSpec = RouteSpec::change(Method::POST, "/api/v1/search", "search")
-    .summary("Events that match a query, newest first.")
+    .summary("Events that match a query, newest first or in the order of a field; as application/x-ndjson where Accept says so, written as they are found.")
     .scope(Scope::Search)
     .rate(Policy::Search)
     .audit(Audit::Read)
@@ -39,7 +41,7 @@ pub(super) fn register(routes: &mut Routes) {
 /// What to search for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SearchInput {
+pub(super) struct SearchInput {
     /// The query; empty means every event.
     #[serde(default)]
     #[schema(max_length = 16384)]
@@ -50,20 +52,22 @@ struct SearchInput {
     /// Newest `@timestamp`.
     #[schema(max_length = 64)]
     to: Option<String>,
-    /// Events on one page.
+    /// Events on one page; as `application/x-ndjson` up to 10,000.
     #[serde(default = "default_limit")]
-    #[schema(minimum = 1, maximum = 1000)]
-    limit: usize,
+    #[schema(minimum = 1, maximum = 10000)]
+    pub(super) limit: usize,
     /// `next_cursor` of the page before.
     #[schema(max_length = 1024)]
-    cursor: Option<String>,
-    /// `desc` (newest first) or `asc`.
+    pub(super) cursor: Option<String>,
+    /// `desc` (newest first), `asc`, or a field and an order: `{"field": "event.duration", "order": "desc"}`.
     #[serde(default)]
     sort: SortInput,
     /// Only these fields, in this order; `id` and `@timestamp` always come.
     fields: Option<Vec<String>>,
     /// Whether to count all matches.
-    count: Option<bool>,
+    pub(super) count: Option<bool>,
+    /// Whether to tell in `highlights` where each event matches.
+    pub(super) highlight: Option<bool>,
     /// Where the query is none: `error`, or `text` to search for its words and say so in `fallback`.
     #[serde(default)]
     on_invalid: OnInvalid,
@@ -80,26 +84,6 @@ enum OnInvalid {
     Text,
 }
 
-/// Order of events.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SortInput {
-    /// Newest first.
-    #[default]
-    Desc,
-    /// Oldest first.
-    Asc,
-}
-
-impl From<SortInput> for index::Sort {
-    fn from(sort: SortInput) -> Self {
-        match sort {
-            SortInput::Desc => Self::Desc,
-            SortInput::Asc => Self::Asc,
-        }
-    }
-}
-
 const fn default_limit() -> usize {
     100
 }
@@ -107,6 +91,8 @@ const fn default_limit() -> usize {
 /// How far the index may be behind, in nanoseconds, for an answer to say what it did not see: a minute.
 const BEHIND_MAX: i64 = 60_000_000_000;
 
+/// Most events of one page.
+const LIMIT_MAX: usize = 1_000;
 /// Most fields of a projection.
 pub(super) const FIELDS_MAX: usize = 100;
 
@@ -233,6 +219,9 @@ struct SearchPage {
     data: Vec<EventJson>,
     /// Where the next page starts.
     page: PageInfo,
+    /// Where each event of `data` matches, in the same order, where that was asked for: at most 100 places of one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highlights: Option<Vec<Vec<HighlightJson>>>,
     /// What was looked at.
     stats: StatsJson,
     /// Where nothing was found: names in the query that are no fields, and what was probably meant.
@@ -243,9 +232,34 @@ struct SearchPage {
     fallback: Option<Fallback>,
 }
 
+/// What matches in one value of an event.
+#[derive(Debug, Serialize, ToSchema)]
+struct HighlightJson {
+    /// The field.
+    field: String,
+    /// Which one of its values, from 0; missing where the field is no array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<usize>,
+    /// Where in the text, from and to (behind the end), in UTF-16 code units as strings of JavaScript have them. Missing
+    /// where the value matches as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranges: Option<Vec<(usize, usize)>>,
+}
+
+/// What is told beside the events; the last line where they are written as they are found.
+#[derive(Debug, Serialize)]
+pub(super) struct SearchEnd {
+    stats: StatsJson,
+    page: PageInfo,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<HintJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Fallback>,
+}
+
 /// Why the words of a query were searched for and not the query.
 #[derive(Debug, Serialize, ToSchema)]
-struct Fallback {
+pub(super) struct Fallback {
     /// What is wrong.
     detail: String,
     /// Where, a byte offset in the query.
@@ -269,7 +283,7 @@ pub(super) fn event_of(hit: &Hit) -> Result<EventJson, Error> {
 
 impl SearchInput {
     /// The query, and what was wrong with it where it is its words.
-    fn query(&self, state: &State) -> Result<(Query, Option<Fallback>), Error> {
+    pub(super) fn query(&self, state: &State) -> Result<(Query, Option<Fallback>), Error> {
         let refused = match state.searcher.parse(&self.query) {
             Ok(query) => return Ok((query, None)),
             Err(index::Error::Query(refused)) if self.on_invalid == OnInvalid::Text => refused,
@@ -287,13 +301,16 @@ impl SearchInput {
         }
     }
 
-    fn request(&self, query: Query, state: &State) -> Result<SearchRequest, Error> {
-        if !(1..=1000).contains(&self.limit) {
-            return Err(Error::input(
-                "/limit",
-                "invalid_value",
-                "expected 1 to 1000",
-            ));
+    /// The search, for at most so many events.
+    pub(super) fn request(
+        &self,
+        query: Query,
+        state: &State,
+        limit_max: usize,
+    ) -> Result<SearchRequest, Error> {
+        if !(1..=limit_max).contains(&self.limit) {
+            let detail = format!("expected 1 to {limit_max}");
+            return Err(Error::input("/limit", "invalid_value", &detail));
         }
         if self
             .fields
@@ -313,22 +330,44 @@ impl SearchInput {
         request.limit = self.limit;
         request.cursor = self.cursor.clone();
         request.count = self.count.unwrap_or(false);
-        request.sort = self.sort.into();
-        Ok(request)
+        request.highlight = self.highlight.unwrap_or(false);
+        self.sort.apply(request)
     }
 
-    fn run(&self, state: &State) -> Result<SearchPage, Error> {
-        let (query, fallback) = self.query(state)?;
-        let request = self.request(query, state)?;
-        let page = state.searcher.search(&request)?;
-        let mut data = Vec::with_capacity(page.hits.len());
-        for hit in &page.hits {
-            let event = event_of(hit)?;
-            data.push(match &self.fields {
-                Some(names) => event.only(names)?,
-                None => event,
-            });
+    /// Of what matches what stands in the answer.
+    fn shown(&self, found: Vec<Highlight>) -> Vec<HighlightJson> {
+        let names = self.fields.as_ref();
+        let is_shown = |found: &Highlight| names.is_none_or(|names| names.contains(&found.field));
+        let shown = found.into_iter().filter(is_shown);
+        let json = |Highlight {
+                        field,
+                        value,
+                        ranges,
+                    }| HighlightJson {
+            field,
+            value,
+            ranges,
+        };
+        shown.map(json).collect()
+    }
+
+    /// An event as the answer has it.
+    pub(super) fn event(&self, hit: &Hit) -> Result<EventJson, Error> {
+        let event = event_of(hit)?;
+        match &self.fields {
+            Some(names) => event.only(names),
+            None => Ok(event),
         }
+    }
+
+    /// What is told beside the events: of a page, or of all pages with their cursor and sums.
+    pub(super) fn end(
+        &self,
+        state: &State,
+        request: &SearchRequest,
+        page: &index::Page,
+        (is_nothing, fallback): (bool, Option<Fallback>),
+    ) -> Result<SearchEnd, Error> {
         let mut stats = StatsJson::from(&page.stats);
         let now = state.clock.now();
         // An index that is being built has not seen them either.
@@ -336,27 +375,44 @@ impl SearchInput {
         let is_whole = page.next_cursor.is_none() && behind < BEHIND_MAX;
         if self.cursor.is_none() && is_whole {
             let sources = state.store.sources();
-            stats.unparsed = unseen::unparsed(state, &request)?;
+            stats.unparsed = unseen::unparsed(state, request)?;
             stats.silent_sources = Some(unseen::silent(sources, now, request.to));
         }
-        let is_nothing = data.is_empty() && self.cursor.is_none();
-        let hints = if is_nothing {
+        let hints = if is_nothing && self.cursor.is_none() {
             request.query.hints()
         } else {
             Vec::new()
         };
-        let hints = hints.into_iter();
-        Ok(SearchPage {
-            fallback,
-            hints: hints
-                .map(|Hint { name, meant }| HintJson { name, meant })
-                .collect(),
-            data,
-            stats,
+        let hint = |Hint { name, meant }| HintJson { name, meant };
+        Ok(SearchEnd {
             page: PageInfo {
-                next_cursor: page.next_cursor,
+                next_cursor: page.next_cursor.clone(),
                 limit: self.limit,
             },
+            stats,
+            hints: hints.into_iter().map(hint).collect(),
+            fallback,
+        })
+    }
+
+    fn run(&self, state: &State) -> Result<SearchPage, Error> {
+        let (query, fallback) = self.query(state)?;
+        let request = self.request(query, state, LIMIT_MAX)?;
+        let mut found = state.searcher.search(&request)?;
+        let highlights = request.highlight.then(|| {
+            let all = std::mem::take(&mut found.highlights).into_iter();
+            all.map(|found| self.shown(found)).collect()
+        });
+        let data = found.hits.iter().map(|hit| self.event(hit));
+        let data = data.collect::<Result<Vec<_>, Error>>()?;
+        let end = self.end(state, &request, &found, (data.is_empty(), fallback))?;
+        Ok(SearchPage {
+            data,
+            highlights,
+            page: end.page,
+            stats: end.stats,
+            hints: end.hints,
+            fallback: end.fallback,
         })
     }
 }
@@ -364,8 +420,12 @@ impl SearchInput {
 async fn search(
     With(state): With<Shared>,
     _caller: Authorized,
+    headers: HeaderMap,
     Json(input): Json<SearchInput>,
-) -> Result<Answer<SearchPage>, Error> {
+) -> Result<Response, Error> {
+    if ndjson::is_wanted(&headers) {
+        return ndjson::answer(state, input).await;
+    }
     let page = state.search(move |state| input.run(state)).await?;
-    Ok(Answer(page))
+    Ok(Answer(page).into_response())
 }

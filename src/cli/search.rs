@@ -1,4 +1,4 @@
-//! `wardline search`: events that match a query, newest first.
+//! `wardline search`: events that match a query, newest first or in the order of a field.
 
 use std::io::Read;
 use std::path::Path;
@@ -32,6 +32,9 @@ pub(super) struct Search {
     /// At most so many events.
     #[arg(long, default_value_t = 100)]
     limit: u64,
+    /// Order: a field, with :asc or :desc (the default) behind it; asc alone is oldest first.
+    #[arg(long, default_value = "desc")]
+    sort: String,
     /// Only how many events match.
     #[arg(long)]
     count: bool,
@@ -49,6 +52,15 @@ pub(super) struct Search {
     output: Option<Output>,
     #[command(flatten)]
     server: Server,
+}
+
+/// An order as the API takes it: `asc`, `desc`, `FIELD`, `FIELD:asc`.
+fn order(text: &str) -> Value {
+    if matches!(text, "asc" | "desc") {
+        return text.into();
+    }
+    let (field, order) = text.rsplit_once(':').unwrap_or((text, "desc"));
+    json!({"field": field, "order": order})
 }
 
 /// Longest secret.
@@ -111,6 +123,7 @@ pub(super) async fn run(search: Search) -> anyhow::Result<Exit> {
         let left = search.limit.saturating_sub(events.len() as u64);
         let body = json!({
             "query": query, "from": from, "to": search.to, "cursor": cursor, "count": search.count,
+            "sort": order(&search.sort),
             "on_invalid": if search.or_text { "text" } else { "error" },
             "limit": if search.count { 1 } else { left.clamp(1, PAGE) },
         });

@@ -29,6 +29,7 @@ const BOUNDS: &[Row] = &[
     ("api.story_events_max", 1, 100_000),
     ("api.searches_max", 1, 10_000),
     ("api.exports_max", 0, 10_000),
+    ("api.streams_max", 0, 10_000),
     ("api.export_events_max", 1, 1_000_000_000),
     ("api.routes_max", 1, 4_096),
     ("api.evidence_events_max", 1, 50_000),

@@ -262,8 +262,11 @@ fn automatic(low: i64, high: i64) -> i64 {
     fits.unwrap_or_else(|| i64::try_from(wanted + 1).unwrap_or(i64::MAX))
 }
 
-/// The field with a column that a name stands for.
-fn column_of(name: &str) -> Result<Field, Error> {
+/// The field that a name or alias stands for.
+///
+/// # Errors
+/// [`Error::NoColumn`] where the index does not keep its values as a column.
+pub fn column_of(name: &str) -> Result<Field, Error> {
     let Target::Names(names) = resolve(name) else {
         return Err(Error::NoColumn(name.to_owned()));
     };

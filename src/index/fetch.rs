@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::docs::{Docs, Verdict, set};
+use super::gone::Gone;
 use super::query::Node;
 use super::search::Hit;
 use super::segment::Segment;
@@ -19,10 +20,11 @@ pub(super) struct Fetch<'a> {
     verify_max: u64,
     watch: Stopwatch,
     time_max: std::time::Duration,
+    gone: Gone,
 }
 
 impl<'a> Fetch<'a> {
-    pub(super) fn new(wal: &'a Wal, options: &super::Options) -> Self {
+    pub(super) fn new(wal: &'a Wal, options: &super::Options, gone: Gone) -> Self {
         Self {
             wal,
             last: None,
@@ -30,6 +32,7 @@ impl<'a> Fetch<'a> {
             verify_max: options.verify_events_max,
             watch: Stopwatch::start(),
             time_max: options.search_time(),
+            gone,
         }
     }
 
@@ -38,8 +41,17 @@ impl<'a> Fetch<'a> {
         self.watch.elapsed()
     }
 
-    /// An error once the request has taken too long.
+    /// An error once nobody waits any more.
+    pub(super) fn check_waiting(&self) -> Result<(), Error> {
+        if self.gone.is_set() {
+            return Err(Error::Gone);
+        }
+        Ok(())
+    }
+
+    /// An error once the request has taken too long, or nobody waits any more.
     pub(super) fn check_time(&self) -> Result<(), Error> {
+        self.check_waiting()?;
         if self.watch.elapsed() > self.time_max {
             let limit = u64::try_from(self.time_max.as_millis()).unwrap_or(u64::MAX);
             return Err(Error::TooSlow(limit));
@@ -68,6 +80,7 @@ impl<'a> Fetch<'a> {
             return Ok(None);
         }
         self.verified += 1;
+        self.check_waiting()?;
         if self.verified.is_multiple_of(1_024) {
             self.check_time()?;
         }

@@ -13,6 +13,7 @@ mod cursor;
 mod docs;
 mod fetch;
 mod files;
+mod gone;
 mod ids;
 mod memo;
 mod merge;
@@ -20,6 +21,7 @@ mod percentiles;
 mod plan;
 mod postings;
 pub mod query;
+mod ranked;
 mod renew;
 mod routes;
 mod scan;
@@ -43,8 +45,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use aggregate::{Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket};
-pub use query::{Hint, Query};
+pub use aggregate::{
+    Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket, column_of,
+};
+pub use gone::{Gone, Waiting};
+pub use query::{Highlight, Hint, Query};
 pub use routes::{RouteRow, RouteTable, RoutesRequest};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
@@ -161,6 +166,9 @@ pub enum Error {
     /// Shutdown came first.
     #[error("server is stopping")]
     Stopping,
+    /// Nobody waits for the answer any more.
+    #[error("search was ended: nobody waits for it")]
+    Gone,
     /// The log could not be read.
     #[error("log could not be read")]
     Log,

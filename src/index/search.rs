@@ -5,25 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregate::{AggregateRequest, Aggregates};
-use super::cursor::{Key, decode, encode};
+use super::cursor::{Key, decode, decode_rank, encode};
 use super::fetch::Fetch;
-use super::query::{Limits, Query, parse_within};
+use super::gone::Gone;
+use super::query::{Highlight, Limits, Query, Target, parse_within, resolve};
+use super::ranked::By;
 use super::routes::{RouteTable, RoutesRequest};
 use super::set::Snapshot;
 use super::walk::Walk;
 use super::worker::Worker;
 use super::{Error, Options, aggregate, routes};
-use crate::model::{Offset, Timestamp};
+use crate::model::{Field, Offset, Timestamp};
 use crate::redact::{CleanEvent, DecodeError};
 use crate::wal::Frame;
 
-/// Order of the hits: by `@timestamp` in milliseconds, then by place in the log.
+/// Order of the hits: by `@timestamp` in milliseconds, then by place in the log; or of the values of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Newest first.
+    /// Newest or largest first.
     #[default]
     Desc,
-    /// Oldest first.
+    /// Oldest or smallest first.
     Asc,
 }
 
@@ -42,8 +44,15 @@ pub struct SearchRequest {
     pub cursor: Option<String>,
     /// Order.
     pub sort: Sort,
+    /// Order by the values of this column, and not by time; ties are newest first, events without a value come last.
+    pub by: Option<Field>,
     /// Whether to count all hits. Without it the total is given where it costs nothing.
     pub count: bool,
+    /// Whether to tell where each event matches.
+    pub highlight: bool,
+    /// Ends a page early after so long with what was found, for those who want the first rows soon; the cursor goes on.
+    /// Only in the order of time.
+    pub soon: Option<Duration>,
 }
 
 impl SearchRequest {
@@ -57,18 +66,34 @@ impl SearchRequest {
             limit: 100,
             cursor: None,
             sort: Sort::Desc,
+            by: None,
             count: false,
+            highlight: false,
+            soon: None,
         }
     }
 }
 
 impl SearchRequest {
-    /// In this order, from the event at a place on and without it: neighbours.
+    /// In the order of a field's values, which may be `@timestamp`.
+    ///
+    /// # Errors
+    /// [`Error::NoColumn`] where the index does not keep its values as a column.
+    pub fn sorted(mut self, field: &str, sort: Sort) -> Result<Self, Error> {
+        self.by = match resolve(field) {
+            Target::Time => None,
+            _ => Some(aggregate::column_of(field)?),
+        };
+        self.sort = sort;
+        Ok(self)
+    }
+
+    /// In this order of time, from the event at a place on and without it: neighbours.
     #[must_use]
     pub fn beside(mut self, time: Timestamp, offset: Offset, sort: Sort) -> Self {
         let millis = time.millis();
         self.cursor = Some(encode(Key { millis, offset }, sort));
-        self.sort = sort;
+        (self.sort, self.by) = (sort, None);
         self
     }
 }
@@ -120,6 +145,8 @@ pub struct Stats {
 pub struct Page {
     /// The hits in order.
     pub hits: Vec<Hit>,
+    /// Where each of them matches; empty where that was not asked for.
+    pub highlights: Vec<Vec<Highlight>>,
     /// Where the next page starts; `None` on the last.
     pub next_cursor: Option<String>,
     /// What was looked at.
@@ -130,11 +157,22 @@ pub struct Page {
 #[derive(Clone, Debug)]
 pub struct Searcher {
     worker: Arc<Worker>,
+    gone: Gone,
 }
 
 impl Searcher {
     pub(super) fn new(worker: Arc<Worker>) -> Self {
-        Self { worker }
+        let gone = Gone::default();
+        Self { worker, gone }
+    }
+
+    /// The same, with searches that end with [`Error::Gone`] once nobody waits for them.
+    #[must_use]
+    pub fn until(&self, gone: &Gone) -> Self {
+        Self {
+            worker: Arc::clone(&self.worker),
+            gone: gone.clone(),
+        }
     }
 
     /// Reads a query within the limits of the options; relative times count from now.
@@ -159,32 +197,53 @@ impl Searcher {
     /// One page of the events that match.
     pub fn search(&self, request: &SearchRequest) -> Result<Page, Error> {
         self.counted(|| {
-            let cursor = match &request.cursor {
-                Some(text) => Some(decode(text, request.sort).ok_or(Error::Cursor)?),
-                None => None,
-            };
             let (mut stats, snapshot) = self.begin();
             let mut fetch = self.fetch();
             let worker = &self.worker;
             let mut walk = Walk::new(&snapshot, &request.query, &worker.options, &mut fetch);
             let limit = request.limit.min(worker.options.page_events_max);
             let window = window(request.from, request.to);
-            let found = walk.page(&window, cursor, request.sort, limit)?;
+            let (cursor, sort) = (request.cursor.as_deref(), request.sort);
+            let found = match request.by {
+                None => {
+                    let cursor = cursor.map(|text| decode(text, sort).ok_or(Error::Cursor));
+                    walk.page(&window, cursor.transpose()?, (sort, request.soon), limit)?
+                }
+                Some(field) => {
+                    let by = By { field, sort };
+                    let cursor = cursor.map(|text| decode_rank(text, by).ok_or(Error::Cursor));
+                    walk.page_by(&window, cursor.transpose()?.as_ref(), by, limit)?
+                }
+            };
             stats.partial = found.is_partial;
             stats.total = found.total;
             if request.count && stats.total.is_none() {
-                stats.total = walk.count(&window)?;
+                stats.total = match walk.count(&window) {
+                    // What was found until then is an answer.
+                    Err(Error::TooSlow(_)) if found.is_partial => None,
+                    total => total?,
+                };
                 stats.partial |= stats.total.is_none();
             }
             walk.report(&mut stats);
             let mut hits = Vec::with_capacity(found.keys.len());
+            let mut highlights = Vec::new();
             for key in &found.keys {
-                hits.extend(fetch.hit(key.offset)?);
+                let Some(hit) = fetch.hit(key.offset)? else {
+                    continue;
+                };
+                fetch.check_waiting()?;
+                if request.highlight {
+                    let event = hit.event();
+                    highlights.push(event.map_or(Vec::new(), |e| request.query.highlights(&e)));
+                }
+                hits.push(hit);
             }
             stats.verified = fetch.verified;
             stats.took = fetch.took();
             Ok(Page {
                 hits,
+                highlights,
                 next_cursor: found.next,
                 stats,
             })
@@ -242,8 +301,8 @@ impl Searcher {
             stats.took = fetch.took();
             Ok(Page {
                 hits,
-                next_cursor: None,
                 stats,
+                ..Page::default()
             })
         })
     }
@@ -300,7 +359,7 @@ impl Searcher {
         let (_, snapshot) = self.begin();
         let mut fetch = self.fetch();
         let mut walk = Walk::new(&snapshot, query, &self.worker.options, &mut fetch);
-        let found = walk.page(&window(from, to), None, Sort::Desc, 1)?;
+        let found = walk.page(&window(from, to), None, (Sort::Desc, None), 1)?;
         Ok(!found.keys.is_empty())
     }
 
@@ -315,6 +374,12 @@ impl Searcher {
             .map(Timestamp::from_millis)
     }
 
+    /// Values one top list may have.
+    #[must_use]
+    pub fn buckets_max(&self) -> usize {
+        self.worker.options.buckets_max
+    }
+
     /// Everything before this is searchable.
     #[must_use]
     pub fn visible(&self) -> Offset {
@@ -326,7 +391,7 @@ impl Searcher {
     }
 
     pub(super) fn fetch(&self) -> Fetch<'_> {
-        Fetch::new(&self.worker.wal, &self.worker.options)
+        Fetch::new(&self.worker.wal, &self.worker.options, self.gone.clone())
     }
 
     /// What is searchable, and how far that is behind.
@@ -365,6 +430,7 @@ impl Searcher {
                 | Error::TooManyBuckets(_)
                 | Error::TooManyValues(_),
             ) => metrics.search_refused.inc(),
+            Err(Error::Gone) => metrics.search_gone.inc(),
             Err(_) => {}
         }
         metrics.search_duration.observe(watch.elapsed());

@@ -5,6 +5,8 @@
 //! dictionary of such tokens would cost more than everything else (reference: 2 CPU-seconds per million events).
 //! All others are words, cut at 40 bytes.
 
+use std::ops::Range;
+
 /// Longest word kept.
 pub(super) const WORD_BYTES_MAX: usize = 40;
 /// A word longer than this may stand for several that were cut.
@@ -131,14 +133,25 @@ pub(super) fn each_token(text: &str, buffer: &mut String, mut found: impl FnMut(
     if text.is_ascii() {
         return each_ascii(text, buffer, found);
     }
-    for raw in raw_tokens(text) {
+    each_place(text, buffer, |token, shape, _| found(token, shape));
+}
+
+/// The same, each with where it stands in the text, in bytes.
+pub(super) fn each_place(
+    text: &str,
+    buffer: &mut String,
+    mut found: impl FnMut(&str, Shape, Range<usize>),
+) {
+    let mut tokens = RawTokens { rest: text };
+    while let Some(raw) = tokens.next() {
         let shape = shape(raw);
         buffer.clear();
         fold_into(raw, buffer);
         if shape == Shape::Word && buffer.len() > WORD_BYTES_MAX {
             cut(buffer);
         }
-        found(buffer, shape);
+        let end = text.len() - tokens.rest.len();
+        found(buffer, shape, end - raw.len()..end);
     }
 }
 
@@ -216,26 +229,31 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 
 /// Whether the tokens stand in the text one behind the other.
 pub(super) fn contains(text: &str, phrase: &[String]) -> bool {
+    let mut is_found = false;
+    phrases(text, phrase, |_| {
+        is_found = true;
+        false
+    });
+    is_found
+}
+
+/// Hands out where the tokens stand in the text one behind the other, in bytes, until told to stop.
+pub(super) fn phrases(text: &str, phrase: &[String], mut found: impl FnMut(Range<usize>) -> bool) {
     let Some((first, others)) = phrase.split_first() else {
-        return false;
+        return;
     };
+    let behind = |tokens: &RawTokens<'_>| text.len() - tokens.rest.len();
     let mut rest = RawTokens { rest: text };
     while let Some(token) = rest.next() {
         if !equal(first, token) {
             continue;
         }
-        let ahead = RawTokens { rest: rest.rest };
-        if others.len() <= ahead.count() {
-            let ahead = RawTokens { rest: rest.rest };
-            if ahead
-                .zip(others)
-                .all(|(token, wanted)| equal(wanted, token))
-            {
-                return true;
-            }
+        let mut ahead = RawTokens { rest: rest.rest };
+        let mut is_next = |wanted: &String| ahead.next().is_some_and(|token| equal(wanted, token));
+        if others.iter().all(&mut is_next) && !found(behind(&rest) - token.len()..behind(&ahead)) {
+            return;
         }
     }
-    false
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The way of one query through the segments: pieces in order of time, as few as the answer needs.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::cursor::{Key, encode};
 use super::docs::{Docs, Verdict};
@@ -14,6 +15,9 @@ use super::top::Top;
 use super::{Error, Options};
 use crate::model::Offset;
 
+/// Events read at least before a page ends early.
+const SOON_VERIFIED_MIN: u64 = 256;
+
 /// One slice of one segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
@@ -21,6 +25,13 @@ pub(super) struct Piece {
     slice: u32,
     /// Oldest and newest `@timestamp`, milliseconds.
     pub(super) times: (i64, i64),
+}
+
+impl Piece {
+    /// Its documents in its segment.
+    pub(super) fn documents(&self, segment: &Segment) -> std::ops::Range<u32> {
+        segment.slice(self.slice)
+    }
 }
 
 /// One query over the segments of a moment.
@@ -76,6 +87,16 @@ impl<'a, 'f> Walk<'a, 'f> {
         Some((segment, segment.slice(piece.slice)))
     }
 
+    /// Whether the event at an offset matches; `None` where no more events may be read.
+    pub(super) fn verify(&mut self, offset: Offset) -> Result<Option<bool>, Error> {
+        self.fetch.verify(&self.query.0, offset)
+    }
+
+    /// More would have to be read than may be.
+    pub(super) fn too_many_candidates(&self) -> Error {
+        Error::TooManyCandidates(self.options.verify_events_max)
+    }
+
     /// Slices that have events in a window.
     pub(super) fn pieces(&self, window: &RangeInclusive<i64>) -> Vec<Piece> {
         let mut pieces = Vec::new();
@@ -95,7 +116,11 @@ impl<'a, 'f> Walk<'a, 'f> {
     }
 
     /// What the index knows of a piece within a window.
-    fn evaluate(&mut self, piece: &Piece, window: &RangeInclusive<i64>) -> Result<Verdict, Error> {
+    pub(super) fn evaluate(
+        &mut self,
+        piece: &Piece,
+        window: &RangeInclusive<i64>,
+    ) -> Result<Verdict, Error> {
         self.fetch.check_time()?;
         let Some(segment) = self.segment(piece) else {
             return Ok(Verdict::default());
@@ -152,12 +177,12 @@ impl<'a, 'f> Walk<'a, 'f> {
         Ok(Some(total))
     }
 
-    /// The first `limit` hits of a window in order, behind a cursor.
+    /// The first `limit` hits of a window in order, behind a cursor; where a time is given, only those found until then.
     pub(super) fn page(
         &mut self,
         window: &RangeInclusive<i64>,
         cursor: Option<Key>,
-        sort: Sort,
+        (sort, soon): (Sort, Option<Duration>),
         limit: usize,
     ) -> Result<Keys, Error> {
         let behind = match (cursor, sort) {
@@ -179,7 +204,12 @@ impl<'a, 'f> Walk<'a, 'f> {
                 is_complete = false;
                 break;
             }
-            if let Some(open) = self.piece(piece, &behind, cursor, &mut top)? {
+            // At least one piece, so that there is an end.
+            if at > 0 && self.is_soon(soon) && is_step(first_key(piece, sort), cursor, &top) {
+                stopped = Some(first_key(piece, sort));
+                break;
+            }
+            if let Some(open) = self.piece(piece, &behind, cursor, soon, &mut top)? {
                 // Pieces not looked at may hold keys before the one that could not be decided.
                 let rest = pieces.get(at + 1..).unwrap_or_default();
                 let next = rest.first().map(|piece| first_key(piece, sort));
@@ -225,11 +255,10 @@ impl<'a, 'f> Walk<'a, 'f> {
             });
         };
         // The page ends just before what could not be decided; where that is no step forward, the query is refused.
+        let is_step = is_step(bound, cursor, &top);
         let bound = before(bound, sort);
-        if bound.is_none()
-            || cursor.is_some_and(|cursor| !top.is_before(cursor, bound.unwrap_or(cursor)))
-        {
-            return Err(Error::TooManyCandidates(self.options.verify_events_max));
+        if !is_step {
+            return Err(self.too_many_candidates());
         }
         Ok(Keys {
             keys,
@@ -239,12 +268,18 @@ impl<'a, 'f> Walk<'a, 'f> {
         })
     }
 
-    /// Adds the hits of a piece; returns the first candidate that could not be decided.
+    /// Whether a page has to end with what was found.
+    fn is_soon(&self, soon: Option<Duration>) -> bool {
+        soon.is_some_and(|soon| self.fetch.took() > soon)
+    }
+
+    /// Adds the hits of a piece; returns the first candidate that was not decided.
     fn piece(
         &mut self,
         piece: &Piece,
         window: &RangeInclusive<i64>,
         cursor: Option<Key>,
+        soon: Option<Duration>,
         top: &mut Top,
     ) -> Result<Option<Key>, Error> {
         let verdict = self.evaluate(piece, window)?;
@@ -275,7 +310,13 @@ impl<'a, 'f> Walk<'a, 'f> {
             if !top.wants(key) {
                 break;
             }
-            match self.fetch.verify(&self.query.0, key.offset)? {
+            if self.fetch.verified >= SOON_VERIFIED_MIN
+                && self.is_soon(soon)
+                && is_step(key, cursor, top)
+            {
+                return Ok(Some(key));
+            }
+            match self.verify(key.offset)? {
                 Some(true) => top.push(key),
                 Some(false) => {}
                 None => return Ok(Some(key)),
@@ -283,6 +324,12 @@ impl<'a, 'f> Walk<'a, 'f> {
         }
         Ok(None)
     }
+}
+
+/// Whether a page that ends before a key goes beyond the cursor.
+fn is_step(bound: Key, cursor: Option<Key>, top: &Top) -> bool {
+    before(bound, top.sort())
+        .is_some_and(|bound| cursor.is_none_or(|cursor| top.is_before(cursor, bound)))
 }
 
 /// Before or equal to every key of a piece.
@@ -300,7 +347,7 @@ fn first_key(piece: &Piece, sort: Sort) -> Key {
 }
 
 /// The key next to this one on the side of the rows already seen.
-fn before(key: Key, sort: Sort) -> Option<Key> {
+pub(super) fn before(key: Key, sort: Sort) -> Option<Key> {
     let (millis, offset) = (key.millis, key.offset.0);
     Some(match sort {
         Sort::Desc => match offset.checked_add(1) {

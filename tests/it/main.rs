@@ -20,6 +20,7 @@ mod hostile;
 mod investigation;
 mod leak;
 mod redaction;
+mod results;
 mod routes;
 mod source;
 mod tidy;

@@ -18,7 +18,7 @@ const BLOCK: u32 = 16;
 
 /// How terms are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in super::super) enum Order {
     /// Without case; of those that differ in case alone by their bytes.
     Folded,
     /// By their bytes.
@@ -26,7 +26,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    pub(super) fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
+    pub(in super::super) fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
         match self {
             Self::Bytes => a.cmp(b),
             Self::Folded => folded(a, b).then_with(|| a.cmp(b)),
@@ -201,10 +201,24 @@ impl Dictionary {
 
     /// The first ordinal whose term is not before this one.
     pub(in super::super) fn seek(&self, wanted: &[u8]) -> u32 {
-        let compare = |term: &[u8]| match self.order {
+        self.bound(|term| match self.order {
             Order::Bytes => term.cmp(wanted),
             Order::Folded => folded(term, wanted),
-        };
+        })
+    }
+
+    /// The ordinal of exactly this term, or of the first that comes behind it.
+    pub(in super::super) fn find(&self, wanted: &[u8]) -> Result<u32, u32> {
+        let ord = self.bound(|term| self.order.compare(term, wanted));
+        if self.get(ord).is_some_and(|term| term == wanted) {
+            Ok(ord)
+        } else {
+            Err(ord)
+        }
+    }
+
+    /// The first ordinal whose term does not compare as less.
+    fn bound(&self, compare: impl Fn(&[u8]) -> Ordering) -> u32 {
         let mut term = Vec::new();
         let blocks = 0..self.count.div_ceil(BLOCK);
         let block = bisect(blocks, |block| {
@@ -409,6 +423,12 @@ mod tests {
         assert_eq!(found, ["ALICE", "Alice", "alice", "alicf"]);
         let from = dictionary.seek("ünal".as_bytes());
         assert_eq!(dictionary.get(from).unwrap(), "Ünal".as_bytes());
+        for word in words {
+            let ord = dictionary.find(word.as_bytes()).unwrap();
+            assert_eq!(dictionary.get(ord).unwrap(), word.as_bytes());
+        }
+        let found = ["", "aLICE", "c", "zz"].map(|word| dictionary.find(word.as_bytes()));
+        assert_eq!(found, [Err(0), Err(4), Err(7), Err(8)]);
         for pair in words {
             for other in words {
                 let (a, b) = (pair.as_bytes(), other.as_bytes());

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::OwnedBytes;
 
-pub(super) use dictionary::Dictionary;
+pub(super) use dictionary::{Dictionary, Order};
 pub(super) use gather::Gather;
 
-use dictionary::{Order, Union};
+use dictionary::Union;
 use gather::File;
 use pack::{BLOCK, Packed, Packer};
 use presence::Presence;

@@ -81,7 +81,7 @@ pub(in crate::index) fn free_text<'v>(
     }
 }
 
-fn has_form(value: &Value<'_>, forms: &[String]) -> bool {
+pub(super) fn has_form(value: &Value<'_>, forms: &[String]) -> bool {
     let mut is_found = false;
     if let Some(text) = text_of(value) {
         each_id_form(text, |form| {
@@ -144,7 +144,7 @@ impl Test {
 }
 
 /// Whether a value is free text: searched by words, not as a whole.
-fn has_words(field: Option<Field>, value: &Value<'_>) -> bool {
+pub(super) fn has_words(field: Option<Field>, value: &Value<'_>) -> bool {
     match field {
         Some(field) => field.kind() == Kind::Text,
         None => matches!(value, Value::Str(_)),

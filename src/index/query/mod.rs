@@ -12,6 +12,7 @@
 
 mod ast;
 mod glob;
+mod highlight;
 mod hints;
 mod matches;
 mod names;
@@ -28,6 +29,7 @@ pub(in crate::index) use matches::free_text;
 pub(in crate::index) use names::{Target, resolve};
 
 pub use ast::Query;
+pub use highlight::Highlight;
 pub use hints::Hint;
 pub use parse::{Limits, parse, parse_within};
 pub use time::{parse_duration, parse_time};

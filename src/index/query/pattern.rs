@@ -47,6 +47,14 @@ impl Pattern {
     pub(in crate::index) fn fits(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+
+    /// Where it fits, in bytes; not within a place that was told.
+    pub(super) fn places<'s>(
+        &'s self,
+        text: &'s str,
+    ) -> impl Iterator<Item = std::ops::Range<usize>> + 's {
+        self.0.find_iter(text).map(|found| found.range())
+    }
 }
 
 /// How long the pattern between slashes is that a text begins with, and the pattern itself. Paths stand between slashes

@@ -165,3 +165,57 @@ fn a_wildcard_with_too_many_words_is_decided_by_reading() {
     assert_eq!(lab.find("*", 50, Sort::Asc), (0..200).collect::<Vec<_>>());
     lab.stop();
 }
+
+#[test]
+fn who_wants_rows_soon_gets_all_of_them_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = lab(dir.path(), small());
+    for (query, sort) in [
+        ("*", Sort::Desc),
+        ("*", Sort::Asc),
+        ("path:*ord_0001*", Sort::Desc),
+        ("path:*ord_0001*", Sort::Asc),
+        ("none", Sort::Desc),
+    ] {
+        let mut request = request(&lab, query);
+        (request.sort, request.soon) = (sort, Some(std::time::Duration::ZERO));
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = lab.searcher().search(&request).unwrap();
+            found.extend(offsets(&page));
+            pages += 1;
+            request.cursor = page.next_cursor;
+            if request.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, lab.find(query, 1_000, sort), "{query}");
+        // A page for each of the 29 segments.
+        assert!(query == "none" || pages > 20, "{query}: {pages}");
+    }
+    lab.stop();
+}
+
+#[test]
+fn a_search_nobody_waits_for_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = lab(dir.path(), small());
+    let gone = super::super::Gone::default();
+    let searcher = lab.searcher().until(&gone);
+    let request = request(&lab, "*");
+    let aggregate = AggregateRequest {
+        query: request.query.clone(),
+        from: None,
+        to: None,
+        aggregates: vec![],
+    };
+    assert!(searcher.search(&request).is_ok() && searcher.aggregate(&aggregate).is_ok());
+    drop(gone.when_dropped());
+    assert!(matches!(searcher.search(&request), Err(Error::Gone)));
+    assert!(matches!(searcher.aggregate(&aggregate), Err(Error::Gone)));
+    let by_status = request.clone().sorted("status", Sort::Asc).unwrap();
+    assert!(matches!(searcher.search(&by_status), Err(Error::Gone)));
+    assert_eq!(lab.metrics.search_gone.get(), 3);
+    assert!(lab.searcher().search(&request).is_ok());
+    lab.stop();
+}

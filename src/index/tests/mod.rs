@@ -3,6 +3,7 @@
 mod hurt;
 mod life;
 mod model;
+mod ranked;
 mod routes;
 
 use std::path::Path;

@@ -80,7 +80,7 @@ fn field(event: &mut Event<'static>, kind: u8, pick: usize, words: &[usize]) {
     }
 }
 
-fn events() -> impl Strategy<Value = Vec<Event<'static>>> {
+pub(super) fn events() -> impl Strategy<Value = Vec<Event<'static>>> {
     let field = (0u8..17, 0usize..100, prop::collection::vec(0usize..14, 6));
     let one = (
         0i64..400,
@@ -209,7 +209,7 @@ fn condition() -> impl Strategy<Value = String> {
     ]
 }
 
-fn query() -> impl Strategy<Value = String> {
+pub(super) fn query() -> impl Strategy<Value = String> {
     condition().prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} AND {b}")),
@@ -390,7 +390,7 @@ fn check_result(result: &Aggregation, matched: &[&Event<'_>], query: &str) {
 }
 
 /// A few by default, since each writes files; `PROPTEST_CASES` for more.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     let given = std::env::var("PROPTEST_CASES").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(12)
 }
