@@ -2,6 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State as With;
+use axum::http::Method;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,6 +10,7 @@ use super::auth::Authorized;
 use super::error::Error;
 use super::routes::{RouteSpec, Routes, Shape};
 use super::{Shared, State};
+use crate::index::RebuildProgress;
 use crate::store::{AlertCounts, Scope};
 
 static SHOW: RouteSpec = RouteSpec::get("/api/v1/status", "status_show")
@@ -16,8 +18,14 @@ static SHOW: RouteSpec = RouteSpec::get("/api/v1/status", "status_show")
     .scope(Scope::Search)
     .gives(Shape::of::<StatusJson>());
 
+static REBUILD: RouteSpec =
+    RouteSpec::change(Method::POST, "/api/v1/index/rebuild", "index_rebuild")
+        .summary("Makes every segment of the index anew of the log; searches go on meanwhile.")
+        .gives(Shape::of::<RebuildJson>());
+
 pub(super) fn register(routes: &mut Routes) {
     routes.add(&SHOW, show);
+    routes.add(&REBUILD, rebuild);
 }
 
 /// The state of this server.
@@ -30,7 +38,7 @@ struct StatusJson {
     /// The log.
     log: LogJson,
     /// The index.
-    index: ReaderJson,
+    index: IndexJson,
     /// The rules.
     detect: DetectJson,
     /// Alerts by status and severity.
@@ -62,9 +70,9 @@ struct LogJson {
     lost_events: u64,
 }
 
-/// A reader of the log.
+/// The index.
 #[derive(Debug, Serialize, ToSchema)]
-struct ReaderJson {
+struct IndexJson {
     /// Offset behind the last event it has seen.
     offset: u64,
     /// Events it has not seen yet.
@@ -73,6 +81,26 @@ struct ReaderJson {
     bytes: u64,
     /// Segments.
     segments: u64,
+    /// How far making all of them anew is; null where that is not under way.
+    rebuild: Option<RebuildJson>,
+}
+
+/// Making the index anew.
+#[derive(Debug, Serialize, ToSchema)]
+struct RebuildJson {
+    /// Segments that were made anew.
+    done: u64,
+    /// Segments in all, when it began.
+    of: u64,
+}
+
+impl RebuildJson {
+    fn of(progress: RebuildProgress) -> Self {
+        Self {
+            done: count(progress.done),
+            of: count(progress.of),
+        }
+    }
 }
 
 /// The rules.
@@ -121,11 +149,12 @@ fn gather(state: &State) -> Result<StatusJson, Error> {
             gaps: log.gaps,
             lost_events: log.lost_events,
         },
-        index: ReaderJson {
+        index: IndexJson {
             offset: visible,
             lag_events: log.end.0.saturating_sub(visible),
             bytes: metrics.index_bytes.get(),
             segments: metrics.index_segments.get(),
+            rebuild: state.searcher.rebuild_progress().map(RebuildJson::of),
         },
         detect: DetectJson {
             offset: seen,
@@ -142,6 +171,14 @@ fn gather(state: &State) -> Result<StatusJson, Error> {
             redactions: metrics.redactions.get(),
         },
     })
+}
+
+async fn rebuild(
+    With(state): With<Shared>,
+    _caller: Authorized,
+) -> Result<Answer<RebuildJson>, Error> {
+    let work = |state: &State| Ok::<_, Error>(state.searcher.rebuild());
+    Ok(Answer(RebuildJson::of(state.ask(work).await?)))
 }
 
 async fn show(With(state): With<Shared>, _caller: Authorized) -> Result<Answer<StatusJson>, Error> {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Exit, output};
-use crate::{evidence, store, wal};
+use crate::{evidence, index, store, wal};
 
 /// Checks a data directory, or an evidence pack, byte by byte, offline and read-only. Examples: wardline verify --data-dir data, wardline verify pack.zip
 #[derive(Debug, Args)]
@@ -79,12 +79,18 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
         wal::Report::default()
     };
     let missing = missing(&report, &known);
-    output::emit(&format!("{}\n", shown(&report, &known, &missing)?))?;
+    let index = index::agreement(data, &report.present, &report.untold)?;
+    output::emit(&format!("{}\n", shown(&report, &known, &missing, &index)?))?;
     for damage in &report.damage {
         tell(damage);
     }
     for text in &missing {
         output::tell(&format!("damage: {text}"));
+    }
+    for text in &index.wrong {
+        output::tell(&format!(
+            "damage: {text}; the log is the truth: delete it, and the next start makes it anew"
+        ));
     }
     for text in &silent {
         output::tell(&format!("not compared: {text}"));
@@ -95,11 +101,13 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
              compare \"end\" and \"head\" with those of an earlier run",
         );
     }
-    Ok(if report.is_sound() && missing.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Findings
-    })
+    Ok(
+        if report.is_sound() && missing.is_empty() && index.wrong.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Findings
+        },
+    )
 }
 
 fn tell(damage: &wal::Damage) {
@@ -118,7 +126,12 @@ fn tell(damage: &wal::Damage) {
     ));
 }
 
-fn shown(report: &wal::Report, known: &[Known], missing: &[String]) -> anyhow::Result<Value> {
+fn shown(
+    report: &wal::Report,
+    known: &[Known],
+    missing: &[String],
+    index: &index::Agreement,
+) -> anyhow::Result<Value> {
     let mut shown = serde_json::to_value(report)?;
     if let Some(members) = shown.as_object_mut() {
         let known = known
@@ -126,6 +139,7 @@ fn shown(report: &wal::Report, known: &[Known], missing: &[String]) -> anyhow::R
             .map(|known| json!({"place": known.place, "end": known.end}));
         members.insert("known".to_owned(), known.collect());
         members.insert("missing".to_owned(), json!(missing));
+        members.insert("index".to_owned(), json!(index));
     }
     Ok(shown)
 }

@@ -1,12 +1,23 @@
-//! All events that match, by their places alone.
+//! What is asked of the index and is no search: all places that match, making it anew.
 
-use super::Error;
 use super::query::Query;
 use super::search::{Searcher, window};
 use super::walk::Walk;
+use super::{Error, RebuildProgress};
 use crate::model::{Offset, Timestamp};
 
 impl Searcher {
+    /// Has every segment of the index made anew of the log, while what is there is searched.
+    pub fn rebuild(&self) -> RebuildProgress {
+        self.worker().begin_rebuild()
+    }
+
+    /// How far that is; `None` where nothing is left to do.
+    #[must_use]
+    pub fn rebuild_progress(&self) -> Option<RebuildProgress> {
+        self.worker().rebuild_progress()
+    }
+
     /// The places of all events of a time that match, ascending.
     ///
     /// # Errors
@@ -45,7 +56,7 @@ impl Searcher {
     ) -> Result<Vec<Offset>, Error> {
         let (_, snapshot) = self.begin();
         let mut fetch = self.fetch();
-        let mut walk = Walk::new(&snapshot, query, self.options(), &mut fetch);
+        let mut walk = Walk::new(&snapshot, query, &self.worker().options, &mut fetch);
         let window = window(from, to);
         let mut offsets = Vec::new();
         for piece in walk.pieces(&window) {

@@ -217,7 +217,7 @@ fn range_name(range: &Range<u64>) -> String {
     format!("{:020}-{:020}", range.start, range.end)
 }
 
-fn parse_range(name: &str) -> Option<Range<u64>> {
+pub(super) fn parse_range(name: &str) -> Option<Range<u64>> {
     let (start, end) = name.split_once('-')?;
     let number = |text: &str| {
         (text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_digit()))

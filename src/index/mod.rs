@@ -6,6 +6,7 @@
 //! term dictionary of the words and the memory maps; nothing outside this folder imports it.
 
 mod aggregate;
+mod agree;
 mod build;
 mod collect;
 mod column;
@@ -48,8 +49,10 @@ use serde::Deserialize;
 pub use aggregate::{
     Aggregate, AggregateRequest, Aggregates, Aggregation, Bucket, TimeBucket, column_of,
 };
+pub use agree::{Agreement, agreement};
 pub use gone::{Gone, Waiting};
 pub use query::{Highlight, Hint, Query};
+pub use renew::RebuildProgress;
 pub use routes::{RouteRow, RouteTable, RoutesRequest};
 pub use search::{Hit, Page, SearchRequest, Searcher, Sort, Stats};
 
@@ -199,6 +202,7 @@ impl Index {
             clock,
             metrics,
             merging: Arc::default(),
+            rebuild: Arc::default(),
         };
         let visible = worker.visible();
         worker.metrics.index_offset.set(visible.0);

@@ -14,7 +14,7 @@ use super::routes::{RouteTable, RoutesRequest};
 use super::set::Snapshot;
 use super::walk::Walk;
 use super::worker::Worker;
-use super::{Error, Options, aggregate, routes};
+use super::{Error, aggregate, routes};
 use crate::model::{Field, Offset, Timestamp};
 use crate::redact::{CleanEvent, DecodeError};
 use crate::wal::Frame;
@@ -386,8 +386,8 @@ impl Searcher {
         self.worker.visible()
     }
 
-    pub(super) fn options(&self) -> &Options {
-        &self.worker.options
+    pub(super) fn worker(&self) -> &Worker {
+        &self.worker
     }
 
     pub(super) fn fetch(&self) -> Fetch<'_> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::build::Builder;
 use super::files::Entry;
 use super::merge::{Size, merge, pick};
+use super::renew::Rebuild;
 use super::set::Segments;
 use super::{Error, Options};
 use crate::clock::{Clock, Stopwatch};
@@ -36,6 +37,7 @@ pub(super) struct Worker {
     pub(super) metrics: Arc<Metrics>,
     /// Held by whoever makes segments of segments.
     pub(super) merging: Arc<Mutex<()>>,
+    pub(super) rebuild: Arc<Mutex<Rebuild>>,
 }
 
 /// Where an attempt to index a range stopped.
@@ -139,7 +141,9 @@ impl Worker {
                 .segments
                 .drop_before(self.wal.first())
                 .and_then(|_| self.merge_once())
-                .and_then(|merged| Ok(merged || self.verify_once()?));
+                .and_then(|merged| {
+                    Ok(merged || self.rebuild_once(shutdown)? || self.verify_once()?)
+                });
             match did {
                 Ok(true) => {}
                 Ok(false) => nap(NAP, shutdown),

@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Error;
-use super::frame::Hash;
+use super::frame::{self, Hash};
 use super::gaps::Gaps;
 use super::pack::unpack;
 use super::receipts::{hex, vouched};
@@ -87,6 +88,12 @@ pub struct Report {
     pub damage: Vec<Damage>,
     /// All damaged places.
     pub damaged: u64,
+    /// Offsets whose records are there, in runs: what an index should know.
+    #[serde(skip)]
+    pub present: Vec<Range<u64>>,
+    /// Offsets of which that cannot be told: encrypted frames out of which events were erased.
+    #[serde(skip)]
+    pub untold: Vec<Range<u64>>,
 }
 
 impl Report {
@@ -186,9 +193,7 @@ impl Walk<'_> {
             is_erased |= header.was.is_some();
             let events = header.first..header.end();
             self.report.sealed_frames += u64::from(header.is_sealed());
-            if !header.is_sealed() && unpack(frame).is_none() {
-                self.damage(name, size(at), Kind::Frame, events.clone());
-            }
+            self.records(name, size(at), &header, frame);
             self.report.frames += 1;
             self.report.events += events.end.saturating_sub(events.start);
             self.expected = events.end;
@@ -201,6 +206,30 @@ impl Walk<'_> {
         }
         self.tail(name, position, bytes.len(), upto);
         Ok(())
+    }
+
+    /// Looks into a frame, where that can be done without a key.
+    fn records(&mut self, name: u64, at: u64, header: &frame::Header, bytes: &[u8]) {
+        let events = header.first..header.end();
+        if header.is_sealed() {
+            match header.was {
+                None => join(&mut self.report.present, events),
+                Some(_) => join(&mut self.report.untold, events),
+            }
+            return;
+        }
+        match unpack(bytes) {
+            None => self.damage(name, at, Kind::Frame, events),
+            Some(_) if header.was.is_none() => join(&mut self.report.present, events),
+            Some(frame) => {
+                for (offset, _) in frame.iter() {
+                    join(
+                        &mut self.report.present,
+                        offset.0..offset.0.saturating_add(1),
+                    );
+                }
+            }
+        }
     }
 
     /// Whether a signed receipt vouches for a segment out of which events were erased.
@@ -271,6 +300,14 @@ impl Walk<'_> {
                 is_known,
             });
         }
+    }
+}
+
+/// Adds a range behind those that are there.
+fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
     }
 }
 

@@ -4,6 +4,7 @@ mod hurt;
 mod life;
 mod model;
 mod ranked;
+mod renew;
 mod routes;
 
 use std::path::Path;
