@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::Authorized;
 use super::error::Error;
-use super::input::{Id, Json};
+use super::input::{self, Id, Json};
 use super::list::List;
 use super::rate::Policy;
 use super::routes::{Audit, RouteSpec, Routes, Shape};
@@ -39,9 +39,6 @@ pub(super) fn register(routes: &mut Routes) {
     routes.add(&SHOW, show);
     routes.add(&ERASE, erase);
 }
-
-/// Longest reason, in characters.
-const REASON_CHARS_MAX: usize = 500;
 
 /// What to erase.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -78,21 +75,17 @@ struct ErasureAnswer {
     erasure: Option<Receipt>,
 }
 
-fn checked(input: &ErasureInput) -> Result<(), Error> {
-    if input.query.trim().is_empty() {
+fn checked(wanted: &ErasureInput) -> Result<(), Error> {
+    if wanted.query.trim().is_empty() {
         let expected =
             "expected a query that says which events; for all of them delete the data directory";
         return Err(Error::input("/query", "invalid_value", expected));
     }
-    if input.dry_run {
+    if wanted.dry_run {
         return Ok(());
     }
-    let length = input.reason.trim().chars().count();
-    if !(1..=REASON_CHARS_MAX).contains(&length) {
-        let expected = "expected 1 to 500 characters: why, for the receipt";
-        return Err(Error::input("/reason", "invalid_length", expected));
-    }
-    if input.expect.is_none() {
+    input::is_reason(&wanted.reason)?;
+    if wanted.expect.is_none() {
         let expected = "expected the number of events that a call with dry_run has counted";
         return Err(Error::input("/expect", "missing_field", expected));
     }
@@ -127,6 +120,7 @@ fn run(state: &State, input: &ErasureInput, by: &str) -> Result<ErasureAnswer, E
     let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
         return Ok(answer(None));
     };
+    let _decided = state.receipts.decide();
     if is_held(state, &offsets)? {
         return Err(Error::Conflict(
             "a legal hold keeps some of these events; lift it first, or narrow the query or the time",
@@ -142,7 +136,8 @@ fn run(state: &State, input: &ErasureInput, by: &str) -> Result<ErasureAnswer, E
     }
     let receipts = &state.receipts;
     if receipts.count().map_err(Error::internal)? >= RECEIPTS_MAX {
-        return Err(Error::TooCostly("there are 10,000 receipts already".into()));
+        let text = "there are 10,000 receipts already; move those of what retention has deleted since out of wal/receipts";
+        return Err(Error::TooCostly(text.into()));
     }
     let reason = state.redactor.redact_text(input.reason.trim()).into_owned();
     let id = store::fresh_id("era_", now)?;

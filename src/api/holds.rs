@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use super::auth::Authorized;
 use super::error::Error;
-use super::input::{Id, Json};
+use super::input::{self, Id, Json};
 use super::list::List;
 use super::routes::{RouteSpec, Routes, Shape};
-use super::{Shared, when};
+use super::{Shared, State, when};
 use crate::store::LegalHold;
+use crate::wal::Receipt;
 
 static LIST: RouteSpec = RouteSpec::get("/api/v1/holds", "hold_list")
     .summary("Legal holds, the oldest first.")
@@ -29,9 +30,6 @@ pub(super) fn register(routes: &mut Routes) {
     routes.add(&CREATE, create);
     routes.add(&LIFT, lift);
 }
-
-/// Longest reason, in characters.
-const REASON_CHARS_MAX: usize = 500;
 
 /// A hold to be put.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,34 +54,45 @@ async fn list(
     Ok(Answer(List::whole(holds)))
 }
 
+/// Puts the hold, unless what it is about is being erased.
+fn put(state: &State, hold: LegalHold) -> Result<LegalHold, Error> {
+    let _decided = state.receipts.decide();
+    let kept = state.wal.written_between(hold.from, hold.to);
+    let erasures = state.receipts.all_under_way().map_err(Error::internal)?;
+    let is_meant = |receipt: &Receipt| {
+        kept.iter()
+            .any(|kept| receipt.first < kept.end && kept.start < receipt.end)
+    };
+    if erasures.iter().any(is_meant) {
+        return Err(Error::Conflict(
+            "events of this time are being erased; see /api/v1/erasures, and try again when that is done",
+        ));
+    }
+    Ok(state.store.add_legal_hold(hold)?)
+}
+
 async fn create(
     With(state): With<Shared>,
     caller: Authorized,
-    Json(input): Json<HoldInput>,
+    Json(wanted): Json<HoldInput>,
 ) -> Result<(StatusCode, Answer<LegalHold>), Error> {
-    let length = input.reason.trim().chars().count();
-    if !(1..=REASON_CHARS_MAX).contains(&length) {
-        let expected = "expected 1 to 500 characters: why, a case or a ticket";
-        return Err(Error::input("/reason", "invalid_length", expected));
-    }
+    input::is_reason(&wanted.reason)?;
     let now = state.clock.now();
-    let from = when::moment(input.from.as_deref(), "/from", now)?;
-    let to = when::moment(input.to.as_deref(), "/to", now)?;
+    let from = when::moment(wanted.from.as_deref(), "/from", now)?;
+    let to = when::moment(wanted.to.as_deref(), "/to", now)?;
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         let expected = "expected a time that is not before from";
         return Err(Error::input("/to", "invalid_value", expected));
     }
     let hold = LegalHold {
         id: String::new(),
-        reason: state.clean(input.reason.trim()),
+        reason: state.clean(wanted.reason.trim()),
         by: caller.0.name.to_string(),
         created_at: now,
         from,
         to,
     };
-    let held = state
-        .ask(move |state| state.store.add_legal_hold(hold))
-        .await?;
+    let held = state.ask(move |state| put(state, hold)).await?;
     Ok((StatusCode::CREATED, Answer(held)))
 }
 

@@ -230,6 +230,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Pair {
     }
 }
 
+/// Longest reason that somebody gives for what is kept, in characters.
+const REASON_CHARS_MAX: usize = 500;
+
+/// Whether a reason is there, and no novel.
+///
+/// # Errors
+/// [`Error::InputInvalid`] at `/reason`.
+pub(super) fn is_reason(reason: &str) -> Result<(), Error> {
+    let length = reason.trim().chars().count();
+    if (1..=REASON_CHARS_MAX).contains(&length) {
+        return Ok(());
+    }
+    let expected = "expected 1 to 500 characters: why, a case or a ticket";
+    Err(Error::input("/reason", "invalid_length", expected))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Stopwatch};
+use crate::detect::Detector;
 use crate::index::{self, Index, Query};
 use crate::metrics::Metrics;
 use crate::model::{Field, Offset, Timestamp};
 use crate::store::{self, Store};
 use crate::tasks::{Shutdown, step_back};
-use crate::wal::{self, Receipt, Receipts, Rewritten, Wal};
+use crate::wal::{self, RECEIPTS_MAX, Receipt, Receipts, Rewritten, Wal};
 
 /// Between two looks for events of sources that are kept for fewer days.
 const EXPIRY: Duration = Duration::from_secs(24 * 3_600);
@@ -41,6 +42,8 @@ enum Error {
     Index(#[from] index::Error),
     #[error("state: {0}")]
     Store(#[from] store::Error),
+    #[error("there are 10,000 receipts already")]
+    Receipts,
 }
 
 /// What erases.
@@ -50,6 +53,7 @@ pub(super) struct Eraser {
     pub(super) wal: Wal,
     pub(super) index: Index,
     pub(super) store: Store,
+    pub(super) detector: Detector,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     /// Days after which events of a source are erased.
@@ -81,6 +85,7 @@ impl Eraser {
                     if told.as_ref() != Some(&text) {
                         tracing::warn!(id, error = text, "an erasure waits and goes on by itself");
                     }
+                    self.receipts.postpone(&id, text.clone());
                     told = Some(text);
                     std::thread::sleep(RETRY);
                 }
@@ -114,14 +119,26 @@ impl Eraser {
         let until = now
             .0
             .saturating_sub(i64::from(days.get()).saturating_mul(DAY_NS));
+        // Until it is written down nobody puts a hold on what goes.
+        let _decided = self.receipts.decide();
+        if self.receipts.count()? >= RECEIPTS_MAX {
+            return Err(Error::Receipts);
+        }
+        let kept = self.store.legal_holds()?.into_iter();
+        let mut kept: Vec<_> = kept
+            .flat_map(|hold| self.wal.written_between(hold.from, hold.to))
+            .collect();
+        kept.sort_unstable_by_key(|range| range.start);
+        // Nor goes what the rules have not read.
+        let read = self.detector.saved();
+        let is_wanted = |offset: Offset| {
+            let behind = kept.partition_point(|range| range.start <= offset);
+            let before = kept.get(..behind).unwrap_or_default();
+            offset < read && !before.iter().any(|range| range.contains(&offset))
+        };
         let searcher = self.index.searcher();
         let to = Some(Timestamp(until));
-        let mut offsets = searcher.first_offsets(&query, to, EXPIRED_MAX)?;
-        for hold in self.store.legal_holds()? {
-            for kept in self.wal.written_between(hold.from, hold.to) {
-                offsets.retain(|offset| !kept.contains(offset));
-            }
-        }
+        let offsets = searcher.first_offsets(&query, to, EXPIRED_MAX, is_wanted)?;
         let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
             return Ok(false);
         };
@@ -148,7 +165,8 @@ impl Eraser {
             note(&mut receipt, row);
             Ok(self.receipts.save(&mut receipt)?)
         })?;
-        self.metrics.erased_events.add(erased);
+        self.metrics.erased_events.add(erased.events);
+        receipt.unreadable = erased.unreadable;
         self.index.forget(&offsets, shutdown)?;
         let is_erased = |offset: Offset| offsets.binary_search(&offset).is_ok();
         receipt.alerts = receipt.alerts.max(self.store.forget_events(is_erased)?);

@@ -9,7 +9,7 @@ use crate::index::Index;
 use crate::model::Offset;
 use crate::store::{self, Store};
 use crate::tasks::Tasks;
-use crate::wal::Wal;
+use crate::wal::{Receipts, Wal};
 
 /// How often it looks around.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
@@ -19,6 +19,7 @@ pub(super) struct Keeper {
     pub(super) store: Store,
     pub(super) wal: Wal,
     pub(super) index: Index,
+    pub(super) receipts: Arc<Receipts>,
     pub(super) detector: Detector,
     pub(super) clock: Clock,
 }
@@ -50,6 +51,8 @@ impl Keeper {
             return;
         }
         self.flush();
+        // Until it is deleted nobody puts a hold on it.
+        let _decided = self.receipts.decide();
         let keep_from = self.detector.saved().min(self.index.searcher().visible());
         let keep_from = match self.held_from() {
             Ok(held) => keep_from.min(held),

@@ -396,11 +396,12 @@ fn chores(
         receipts,
     } = durable;
     let eraser = Eraser {
-        receipts,
+        receipts: receipts.clone(),
         data_dir: config.data_dir.clone(),
         wal: wal.clone(),
         index: index.clone(),
         store: store.clone(),
+        detector: detector.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         source_days: config.wal.retention_source_days.clone(),
@@ -411,6 +412,7 @@ fn chores(
         store,
         wal,
         index,
+        receipts,
         detector,
         clock: clock.clone(),
     };

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::Path;
 
-use super::Manifest;
 use crate::files;
-use crate::model::Timestamp;
+use crate::model::{Offset, Timestamp};
 use crate::wal::InBackup;
 
 /// Below the data directory.
@@ -26,12 +26,12 @@ pub fn made(data_dir: &Path) -> io::Result<Vec<InBackup>> {
 }
 
 /// Adds one.
-pub(super) fn note(data_dir: &Path, at: Timestamp, manifest: &Manifest) -> io::Result<()> {
-    let mut list = made(data_dir).unwrap_or_default();
+pub(super) fn note(data_dir: &Path, at: Timestamp, events: &Range<Offset>) -> io::Result<()> {
+    let mut list = made(data_dir)?;
     list.push(InBackup {
         at,
-        first: manifest.first,
-        end: manifest.end,
+        first: events.start,
+        end: events.end,
     });
     let surplus = list.len().saturating_sub(BACKUPS_MAX);
     list.drain(..surplus);

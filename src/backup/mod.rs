@@ -91,7 +91,9 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
         .hold(Timestamp(source.now.0.saturating_add(HOLD_MAX)));
     // What others have read of the log and of files, before the log's end: they must not be ahead of it.
     let mut small = Vec::new();
-    let receipts = wal::receipt_files(source.data_dir).map_err(Error::file("wal/receipts"))?;
+    let mut receipts = wal::receipt_files(source.data_dir).map_err(Error::file("wal/receipts"))?;
+    // `.offsets` before `.json`: an erasure that ends meanwhile is begun again or is over, never half of it.
+    receipts.reverse();
     for name in FILES.map(str::to_owned).into_iter().chain(receipts) {
         match std::fs::read(source.data_dir.join(&name)) {
             Ok(bytes) => small.push((name, bytes)),
@@ -113,9 +115,10 @@ pub fn create(source: &Source<'_>, out: impl Write) -> Result<Manifest, Error> {
         let file = File::open(&segment.path).map_err(Error::file(&name))?;
         archive.add(&name, file, segment.bytes)?;
     }
-    let manifest = archive.finish(first..end, key_id(source.data_dir))?;
-    made::note(source.data_dir, source.now, &manifest).map_err(Error::file(made::FILE))?;
-    Ok(manifest)
+    // Before it is whole: there is none that nobody knows of.
+    let noted = made::note(source.data_dir, source.now, &(first..end));
+    noted.map_err(Error::file(made::FILE))?;
+    archive.finish(first..end, key_id(source.data_dir))
 }
 
 /// The rows of the state, in a file without a name: it is gone with its handle.

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::{Client, segment};
+use super::terminal::escape;
 use super::{Exit, Server, output};
 
 /// Erases the events that match a query, for good, from log, index and alerts: a leaked secret, a person. Counts first and asks. Example: wardline erase 'user.id:4711' --from 2026-01-01T00:00:00Z --reason 'request 2026-118'
@@ -72,6 +73,7 @@ pub(super) async fn run(erase: Erase) -> anyhow::Result<Exit> {
     };
     let id = begun.pointer("/erasure/id").and_then(Value::as_str);
     let path = format!("/api/v1/erasures/{}", segment(id.unwrap_or_default()));
+    let mut told = None;
     loop {
         let receipt = match client.get(&path).await? {
             Ok(receipt) => receipt,
@@ -81,6 +83,11 @@ pub(super) async fn run(erase: Erase) -> anyhow::Result<Exit> {
             output::document(&receipt)?;
             tell_backups(&receipt);
             return Ok(Exit::Ok);
+        }
+        let problem = receipt.get("problem").and_then(Value::as_str);
+        if let Some(problem) = problem.filter(|problem| told.as_deref() != Some(*problem)) {
+            output::tell(&format!("note: it waits: {}", escape(problem)));
+            told = Some(problem.to_owned());
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -214,10 +214,17 @@ fn rotate_tag(rotate: &RotateTag) -> anyhow::Result<Exit> {
 }
 
 fn rotate_log(path: &std::path::Path) -> anyhow::Result<Exit> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    if name.is_some_and(|name| matches!(name, "tag.key" | "secret.key" | "receipt.key")) {
+        output::tell(
+            "error: this is the key of something else; give the log's keys a file of their own",
+        );
+        return Ok(Exit::Usage);
+    }
     let is_new = !path.exists();
     let keys = match is_new {
         true => keys::read_or_create(path),
-        false => keys::rotate(path),
+        false => keys::rotate(path, keys::Oldest::Stays),
     };
     match keys {
         Ok(keys) => {
@@ -228,7 +235,7 @@ fn rotate_log(path: &std::path::Path) -> anyhow::Result<Exit> {
             );
             Ok(Exit::Ok)
         }
-        Err(error @ (KeyError::Exposed { .. } | KeyError::Malformed)) => {
+        Err(error @ (KeyError::Exposed { .. } | KeyError::Malformed | KeyError::Full)) => {
             output::tell(&format!("error: {}: {error}", path.display()));
             Ok(Exit::Invalid)
         }

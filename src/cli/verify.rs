@@ -71,7 +71,7 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
         anyhow::bail!("{} is not a directory", data.display());
     }
     // Before the walk: a running server's readers go on while it lasts.
-    let (known, silent) = known(data);
+    let (known, mut silent) = known(data);
     let has_log = data.join("wal").is_dir();
     let report = if has_log {
         wal::verify(data, |_done, _all| {})?
@@ -79,12 +79,19 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
         wal::Report::default()
     };
     let missing = missing(&report, &known);
+    let (receipts, has_key) = wal::check_receipts(data)?;
+    if !has_key && report.erased_segments > 0 {
+        silent.push("wal/receipts: receipt.key is missing; receipts were taken by the keys they name themselves".to_owned());
+    }
     let index = index::agreement(data, &report.present, &report.untold)?;
     output::emit(&format!("{}\n", shown(&report, &known, &missing, &index)?))?;
     for damage in &report.damage {
         tell(damage);
     }
     for text in &missing {
+        output::tell(&format!("damage: {text}"));
+    }
+    for text in &receipts {
         output::tell(&format!("damage: {text}"));
     }
     for text in &index.wrong {
@@ -102,7 +109,8 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
         );
     }
     Ok(
-        if report.is_sound() && missing.is_empty() && index.wrong.is_empty() {
+        if report.is_sound() && missing.is_empty() && receipts.is_empty() && index.wrong.is_empty()
+        {
             Exit::Ok
         } else {
             Exit::Findings

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, hex};
-use crate::model::Offset;
+use super::Error;
+use crate::model::{Offset, hex};
 use crate::wal::{RawFrame, Wal};
 
 /// All frames that hold events of a pack, oldest first.
@@ -46,6 +46,8 @@ pub(super) struct FrameRow {
     pub(super) bytes: u64,
     /// SHA-256 of all its bytes; of what it was where events were erased out of it.
     pub(super) sha256: String,
+    /// Whether other events were erased out of it: no link says what it is since.
+    pub(super) erased: bool,
     /// SHA-256 of the frame before it, as it says itself.
     pub(super) previous: String,
     /// The file that holds its bytes, where they are in the pack.
@@ -64,6 +66,7 @@ impl FrameRow {
             position: raw.position,
             bytes: raw.bytes.len() as u64,
             sha256: hex(&raw.link.hash),
+            erased: raw.link.is_erased,
             previous: hex(&raw.link.previous),
             file: has_bytes.then(|| file_name(raw.link.first)),
             events: Vec::new(),

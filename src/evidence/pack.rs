@@ -9,10 +9,8 @@ use serde::Serialize;
 use super::chain::{Chain, FrameRow, file_name, heads};
 use super::manifest::{FORMAT, sum_line};
 use super::zip::{ENTRIES_MAX, Writer};
-use super::{
-    CHAIN, EVENTS, Entry, Error, MANIFEST, MANIFEST_SUM, Manifest, UNPACKED_BYTES_MAX, hex,
-};
-use crate::model::{Offset, Timestamp, sha256};
+use super::{CHAIN, EVENTS, Entry, Error, MANIFEST, MANIFEST_SUM, Manifest, UNPACKED_BYTES_MAX};
+use crate::model::{Offset, Timestamp, hex, sha256};
 use crate::redact::{CleanEvent, to_json};
 use crate::wal::Wal;
 

@@ -10,7 +10,7 @@ use super::verify::verify_bytes;
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Event, Field, Offset, Timestamp, sha256};
+use crate::model::{Event, Field, Offset, Timestamp, hex, sha256};
 use crate::redact::{Batch, clean};
 use crate::tasks::Tasks;
 use crate::wal::{Options, Wal};

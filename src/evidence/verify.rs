@@ -12,9 +12,9 @@ use super::chain::{Chain, FrameRow, SegmentRow, file_name};
 use super::manifest::{FORMAT, is_ours, sum_line};
 use super::{
     CHAIN, EVENTS, Entry, Error, MANIFEST, MANIFEST_SUM, Manifest, PACK_BYTES_MAX,
-    UNPACKED_BYTES_MAX, hex, unhex, zip,
+    UNPACKED_BYTES_MAX, zip,
 };
-use crate::model::{Offset, sha256};
+use crate::model::{Offset, hex, sha256, unhex};
 use crate::redact::to_json;
 use crate::wal::{Frame, Link, SegmentHead};
 
@@ -35,6 +35,9 @@ pub struct Report {
     pub frames: u64,
     /// Pairs of neighbouring frames, or of a frame and the head of its segment, that name each other's hash.
     pub links: u64,
+    /// Frames out of which other events were erased: neither their links nor their hash say what they are since, the manifest alone
+    /// does.
+    pub erased_frames: u64,
     /// Frames whose frame before is not in the pack: only the log can tell that they follow it.
     pub unlinked: u64,
     /// SHA-256 of the manifest: compare it with the one that the server gave and logged.
@@ -154,6 +157,7 @@ fn inside(files: &Files<'_>, manifest: &Manifest) -> Result<Report, Error> {
         frames: chain.frames.len() as u64,
         links: 0,
         unlinked: 0,
+        erased_frames: chain.frames.iter().filter(|row| row.erased).count() as u64,
         manifest_sha256: String::new(),
     };
     let mut unpacked = 0u64;
@@ -225,6 +229,7 @@ fn frame_of(row: &FrameRow, bytes: &[u8], unpacked: &mut u64) -> Result<Frame, E
         &row.written,
         row.bytes,
         &row.sha256,
+        row.erased,
         &row.previous,
     );
     let (hash, previous) = (hex(&link.hash), hex(&link.previous));
@@ -235,6 +240,7 @@ fn frame_of(row: &FrameRow, bytes: &[u8], unpacked: &mut u64) -> Result<Frame, E
         &written,
         bytes.len() as u64,
         &hash,
+        link.is_erased,
         &previous,
     );
     if said != is {
@@ -293,18 +299,18 @@ fn links(chain: &Chain) -> Result<(u64, u64), Error> {
         let Some(head) = heads.get(&row.segment) else {
             return Err(of_frame(row, "the head of its segment is missing"));
         };
-        let (mut is_linked, mut said) = (false, Vec::new());
-        if let Some(before) = before.filter(|before| before.end == row.first) {
-            (is_linked, said) = (true, vec![&before.sha256]);
-        }
+        let neighbour = before.filter(|before| before.end == row.first);
+        let mut said: Vec<&String> = neighbour.iter().map(|before| &before.sha256).collect();
         if row.first == row.segment {
             said.extend(head);
         }
         if said.iter().any(|hash| **hash != row.previous) {
             return Err(of_frame(row, "it does not follow the frame before it"));
         }
-        links += said.len() as u64;
-        unlinked += u64::from(!is_linked);
+        // Of a frame out of which events were erased its own word is no proof.
+        let unproved = neighbour.is_some_and(|before| before.erased);
+        links += said.len() as u64 - u64::from(unproved);
+        unlinked += u64::from(neighbour.is_none());
         before = Some(row);
     }
     let used: BTreeSet<Offset> = chain.frames.iter().map(|row| row.segment).collect();

@@ -11,7 +11,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 use aws_lc_rs::digest;
 use flate2::Crc;
 
-use super::{Entry, Error, hex};
+use super::{Entry, Error};
+use crate::model::hex;
 
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;

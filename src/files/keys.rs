@@ -35,6 +35,11 @@ pub enum Error {
         "a file of the same name with .new behind it is in the way: another rotation is under way, or one was interrupted; delete it then"
     )]
     Busy,
+    /// No room for another key, and none may go.
+    #[error(
+        "key file holds 16 keys already; take the last 32 bytes off once retention has deleted what was sealed with that key"
+    )]
+    Full,
     /// The system gave no random bytes.
     #[error("no random bytes for a new key")]
     Random,
@@ -86,12 +91,24 @@ pub(crate) fn read_or_create(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     }
 }
 
-/// Puts a new key before those of a file, in one step; beyond 16 the oldest goes.
+/// What becomes of the oldest of 16 keys when there is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Oldest {
+    /// It goes.
+    Goes,
+    /// It stays, and there is no new one.
+    Stays,
+}
+
+/// Puts a new key before those of a file, in one step.
 ///
 /// # Errors
 /// As [`read`], and when another rotation is under way or the file cannot be written.
-pub(crate) fn rotate(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn rotate(path: &Path, oldest: Oldest) -> Result<Zeroizing<Vec<u8>>, Error> {
     let old = read(path)?;
+    if oldest == Oldest::Stays && old.len() >= KEYS_MAX * KEY_BYTES {
+        return Err(Error::Full);
+    }
     let mut bytes = fresh()?;
     let kept = old.len().min((KEYS_MAX - 1) * KEY_BYTES);
     // Reserved at once, so that no copy is left behind where it grew.

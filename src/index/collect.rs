@@ -29,30 +29,31 @@ impl Searcher {
         to: Option<Timestamp>,
         max: usize,
     ) -> Result<Vec<Offset>, Error> {
-        let offsets = self.collect(query, from, to, max)?;
+        let offsets = self.collect(query, (from, to), max, |_| true)?;
         match offsets.len() > max {
             true => Err(Error::TooManyEvents(max)),
             false => Ok(offsets),
         }
     }
 
-    /// The places of the oldest received, about `max` of them where there are more.
+    /// The places of the oldest received of those that are wanted, about `max` of them where there are more.
     pub fn first_offsets(
         &self,
         query: &Query,
         to: Option<Timestamp>,
         max: usize,
+        is_wanted: impl Fn(Offset) -> bool,
     ) -> Result<Vec<Offset>, Error> {
-        self.collect(query, None, to, max)
+        self.collect(query, (None, to), max, is_wanted)
     }
 
     /// Stops behind the slice with which there are more than `max`.
     fn collect(
         &self,
         query: &Query,
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
         max: usize,
+        is_wanted: impl Fn(Offset) -> bool,
     ) -> Result<Vec<Offset>, Error> {
         let (_, snapshot) = self.begin();
         let mut fetch = self.fetch();
@@ -65,7 +66,10 @@ impl Searcher {
                 continue;
             };
             matches.each(docs.end - docs.start, |position| {
-                offsets.push(segment.offset(docs.start + position));
+                let offset = segment.offset(docs.start + position);
+                if is_wanted(offset) {
+                    offsets.push(offset);
+                }
             });
             if offsets.len() > max {
                 break;

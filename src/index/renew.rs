@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Error;
 use super::segment::Segment;
@@ -13,6 +14,8 @@ use crate::tasks::Shutdown;
 
 /// A segment that was on its way while the log changed is found in the next round.
 const ROUNDS_MAX: usize = 10;
+/// Between two looks at how far the writer is.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Which segments are still to be made anew.
 #[derive(Debug, Default)]
@@ -80,6 +83,16 @@ impl Worker {
 
     /// Makes the segments that know any of these events anew. Returns how many.
     pub(super) fn forget(&self, offsets: &[Offset], shutdown: &Shutdown) -> Result<usize, Error> {
+        let Some(last) = offsets.last() else {
+            return Ok(0);
+        };
+        // Until then the writer may hold some of them that it has read before they were erased.
+        while self.visible() <= *last {
+            if shutdown.is_requested() {
+                return Err(Error::Stopping);
+            }
+            std::thread::sleep(LOOK);
+        }
         let mut renewed = 0;
         for _ in 0..ROUNDS_MAX {
             // Nobody merges a segment while another is made of it.
@@ -90,14 +103,14 @@ impl Worker {
                 .filter(|segment| knows_any(segment, offsets))
                 .collect();
             if stale.is_empty() {
-                break;
+                return Ok(renewed);
             }
             for segment in stale {
                 self.renew(segment, shutdown)?;
                 renewed += 1;
             }
         }
-        Ok(renewed)
+        Err(Error::Damaged("a segment still knows erased events"))
     }
 
     fn renew(&self, segment: &Arc<Segment>, shutdown: &Shutdown) -> Result<(), Error> {

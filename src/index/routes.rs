@@ -3,6 +3,7 @@
 //! Two passes over columns and nothing else. The first finds the routes with the most events, so that a scanner with a
 //! hundred thousand paths of its own drives no route out; the second counts those alone.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -26,6 +27,8 @@ const GROUPS_MAX: usize = 4_096;
 const KEYS_MAX: usize = 65_536;
 /// Pairs of a row and a user that are held; beyond them the number of users is told as the least there are.
 const USERS_HELD_MAX: usize = 1_000_000;
+/// Counts of durations held; rows beyond have no percentile.
+const DURATIONS_HELD_MAX: usize = 1_000_000;
 /// What says that a request was made by somebody who is known.
 const KNOWN: [Field; 4] = [
     Field::UserId,
@@ -102,6 +105,8 @@ struct Groups {
     by_name: HashMap<[String; 3], usize>,
     /// Counts of durations by row and bucket.
     durations: HashMap<(usize, u64), u64, foldhash::fast::RandomState>,
+    /// Rows of which some durations found no room.
+    uncounted: HashSet<usize>,
     /// Row and hash of a user.
     users: HashSet<(usize, u64), foldhash::fast::RandomState>,
     hasher: RandomState,
@@ -283,19 +288,44 @@ impl Groups {
                 }
             });
         }
-        if let Some(Values::Number(column)) = segment.field(Field::EventDuration)? {
-            let durations = &mut self.durations;
-            each_of(column, range.clone(), docs, |position, value| {
-                if let Some(row) = slot(position) {
-                    *durations.entry((row, bucket(value))).or_default() += 1;
-                }
-            });
-        }
+        self.add_durations(segment, range, docs, slot)?;
+        let rows = &mut self.rows;
         if let Some(Values::Text(column)) = segment.field(Field::UserId)? {
             let users = &mut open.users;
             each_of(column.ords(), range.clone(), docs, |position, ord| {
-                if let (Some(row), Ok(ord)) = (slot(position), u32::try_from(ord)) {
+                let (Some(row), Ok(ord)) = (slot(position), u32::try_from(ord)) else {
+                    return;
+                };
+                if users.len() < USERS_HELD_MAX {
                     users.insert((row, ord));
+                } else if let Some(row) = rows.get_mut(row) {
+                    row.users_is_least = true;
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts their durations by row.
+    fn add_durations(
+        &mut self,
+        segment: &Segment,
+        range: &Range<u32>,
+        docs: &Docs,
+        slot: impl Fn(u32) -> Option<usize>,
+    ) -> io::Result<()> {
+        if let Some(Values::Number(column)) = segment.field(Field::EventDuration)? {
+            let durations = &mut self.durations;
+            let uncounted = &mut self.uncounted;
+            each_of(column, range.clone(), docs, |position, value| {
+                let Some(row) = slot(position) else { return };
+                let has_room = durations.len() < DURATIONS_HELD_MAX;
+                match durations.entry((row, bucket(value))) {
+                    Entry::Occupied(mut count) => *count.get_mut() += 1,
+                    Entry::Vacant(place) if has_room => *place.insert(0) += 1,
+                    Entry::Vacant(_) => {
+                        uncounted.insert(row);
+                    }
                 }
             });
         }
@@ -345,6 +375,7 @@ impl Groups {
                 below >= rank
             });
             if let Some(((row, bucket), _)) = found
+                && !self.uncounted.contains(row)
                 && let Some(row) = self.rows.get_mut(*row)
             {
                 row.p95_ns = Some(smallest(*bucket));
@@ -403,6 +434,7 @@ pub(super) fn run(
         rows: Vec::new(),
         by_name: HashMap::new(),
         durations: HashMap::default(),
+        uncounted: HashSet::new(),
         users: HashSet::default(),
         hasher: RandomState::new(),
         left_out: 0,

@@ -1,6 +1,6 @@
 //! Counting loops over columns: one per kind of aggregation, fed slice by slice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use super::aggregate::{Aggregation, Bucket, TimeBucket};
 use super::column::{self, Column, Values};
 use super::docs::Docs;
 use super::percentiles::Percentiles;
+use super::postings::SLICE_DOCS;
 use super::segment::{Segment, time_from_column};
 use super::terms::{Numbers, Terms};
 use crate::model::{Field, Timestamp};
@@ -17,6 +18,8 @@ use crate::model::{Field, Timestamp};
 const SPLIT_MAX: usize = 32;
 /// Their name.
 const OTHER: &str = "other";
+/// Numbers that lie closer than this are counted by value.
+const DENSE_MAX: u64 = 1_024;
 
 /// One aggregation in progress.
 pub(super) enum Tally {
@@ -89,6 +92,42 @@ impl Times {
     }
 
     fn add(&mut self, segment: &Segment, range: Range<u32>, docs: &Docs) -> io::Result<()> {
+        let spread = match self.only_slot(segment, &range) {
+            Some(slot) => self.add_to(slot, &range, docs),
+            None => self.spread(segment, &range, docs),
+        };
+        let Some(field) = self.split else {
+            return Ok(());
+        };
+        match segment.field(field)? {
+            Some(Values::Number(column)) => {
+                self.split_numbers(field, column, range, docs, &spread);
+                Ok(())
+            }
+            Some(Values::Text(column)) => self.split_terms(column, range, docs, &spread),
+            Some(Values::Address(_)) | None => Ok(()),
+        }
+    }
+
+    /// The one bucket that all times of a slice fall into, where that is so.
+    fn only_slot(&self, segment: &Segment, range: &Range<u32>) -> Option<usize> {
+        let (first, last) = segment.slice_time(range.start / SLICE_DOCS);
+        let mut slots = Slots::new(self.start, self.interval);
+        let slot = slots.slot(first);
+        (slot < self.counts.len() && slots.slot(last) == slot).then_some(slot)
+    }
+
+    /// Counts the documents of a slice in one bucket; no time is looked at.
+    fn add_to(&mut self, slot: usize, range: &Range<u32>, docs: &Docs) -> Spread {
+        let len = range.end - range.start;
+        if let Some(count) = self.counts.get_mut(slot) {
+            *count += u64::from(docs.count(len));
+        }
+        Spread::narrow(u32::try_from(slot).unwrap_or(OUTSIDE), len)
+    }
+
+    /// Counts the documents of a slice, each in its bucket.
+    fn spread(&mut self, segment: &Segment, range: &Range<u32>, docs: &Docs) -> Spread {
         let mut slots = Slots::new(self.start, self.interval);
         let mut spread = Spread::new(range.end - range.start);
         let counts = &mut self.counts;
@@ -103,18 +142,8 @@ impl Times {
                 }
             }
         });
-        let Some(field) = self.split else {
-            return Ok(());
-        };
         spread.settle();
-        match segment.field(field)? {
-            Some(Values::Number(column)) => {
-                self.split_numbers(field, column, range, docs, &spread);
-                Ok(())
-            }
-            Some(Values::Text(column)) => self.split_terms(column, range, docs, &spread),
-            Some(Values::Address(_)) | None => Ok(()),
-        }
+        spread
     }
 
     fn split_numbers(
@@ -127,6 +156,10 @@ impl Times {
     ) {
         // Status codes by class.
         let is_status = field == Field::HttpStatus;
+        let span = column.max().saturating_sub(column.min());
+        if spread.width == 1 && span < DENSE_MAX {
+            return self.split_dense(is_status, column, range, docs, spread);
+        }
         let mut values: Vec<u64> = Vec::with_capacity(SPLIT_MAX);
         let mut counts = spread.counts();
         each_of(column, range, docs, |position, value| {
@@ -143,15 +176,49 @@ impl Times {
             spread.bump(&mut counts, row, position);
         });
         for (row, value) in values.iter().enumerate() {
-            let key = if is_status {
-                format!("{value}xx")
-            } else {
-                value.to_string()
-            };
+            let key = key_of(is_status, *value);
             self.merge(&key, spread, spread.row(&counts, row));
         }
         if values.len() == SPLIT_MAX {
             self.merge(OTHER, spread, spread.row(&counts, SPLIT_MAX));
+        }
+    }
+
+    /// The same within one bucket and for few possible values: each has a count of its own.
+    fn split_dense(
+        &mut self,
+        is_status: bool,
+        column: &Column,
+        range: Range<u32>,
+        docs: &Docs,
+        spread: &Spread,
+    ) {
+        let least = column.min();
+        let span = column.max().saturating_sub(least);
+        let mut counts = vec![0u64; usize::try_from(span).unwrap_or(0) + 1];
+        if matches!(docs, Docs::All) && column.is_full() {
+            column.blocks(range, |_, values| {
+                for value in values {
+                    bump_at(&mut counts, value.wrapping_sub(least));
+                }
+            });
+        } else {
+            each_of(column, range, docs, |_, value| {
+                bump_at(&mut counts, value.wrapping_sub(least));
+            });
+        }
+        let mut sums: BTreeMap<u64, u64> = BTreeMap::new();
+        for (value, count) in (least..).zip(counts).filter(|(_, count)| *count > 0) {
+            let value = if is_status { value / 100 } else { value };
+            *sums.entry(value).or_default() += count;
+        }
+        let mut sums: Vec<(u64, u64)> = sums.into_iter().collect();
+        sums.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (at, (value, count)) in sums.into_iter().enumerate() {
+            match at < SPLIT_MAX {
+                true => self.merge(&key_of(is_status, value), spread, &[count]),
+                false => self.merge(OTHER, spread, &[count]),
+            }
         }
     }
 
@@ -252,6 +319,14 @@ impl Times {
     }
 }
 
+/// The name of a number; of a status code its class.
+fn key_of(is_status: bool, value: u64) -> String {
+    match is_status {
+        true => format!("{value}xx"),
+        false => value.to_string(),
+    }
+}
+
 /// How many terms a column has.
 pub(super) fn terms_of(column: &column::Terms) -> usize {
     usize::try_from(column.dictionary().count()).unwrap_or(usize::MAX)
@@ -279,6 +354,15 @@ impl Spread {
             slots: vec![OUTSIDE; usize::try_from(docs).unwrap_or(0)],
             first: 0,
             width: 0,
+        }
+    }
+
+    /// All documents in one bucket.
+    fn narrow(slot: u32, docs: u32) -> Self {
+        Self {
+            slots: vec![slot; usize::try_from(docs).unwrap_or(0)],
+            first: slot,
+            width: 1,
         }
     }
 

@@ -13,7 +13,7 @@ pub use alert::{
     Alert, AlertId, Assignee, AttackTag, Entity, Resolution, ResolutionReason, RuleRef,
     SampleEvent, Severity, Status,
 };
-pub use digest::sha256;
+pub use digest::{hex, sha256, unhex};
 pub use event::{Event, FieldName, Name, Scalar, text_of};
 pub use field::{Field, Kind};
 pub(crate) use id::trace_and_span;

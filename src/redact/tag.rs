@@ -9,7 +9,7 @@ use aws_lc_rs::{digest, hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encoding;
-use crate::files::keys::{self, KEY_BYTES, KEYS_MAX};
+use crate::files::keys::{self, KEY_BYTES, KEYS_MAX, Oldest};
 
 pub use crate::files::keys::Error as KeyError;
 
@@ -71,7 +71,7 @@ impl TagKey {
     /// # Errors
     /// As [`TagKey::open`], and when another rotation is under way or the file cannot be written.
     pub fn rotate(path: &Path) -> Result<Self, KeyError> {
-        Self::from_file(&keys::rotate(path)?)
+        Self::from_file(&keys::rotate(path, Oldest::Goes)?)
     }
 
     /// Reads the key in `path`; makes none.

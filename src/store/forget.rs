@@ -9,9 +9,9 @@ use super::{Error, Store, ids};
 use crate::model::Offset;
 
 /// Alerts looked at in one transaction.
-const ALERTS: usize = 500;
-/// Messages of one alert.
-const MESSAGES_MAX: usize = 10_000;
+const ALERTS: usize = 50;
+/// Messages of an alert read at a time.
+const MESSAGES: usize = 500;
 
 impl Store {
     /// Takes samples of erased events out of alerts and of the messages about them; returns how many alerts had some. What an
@@ -64,25 +64,25 @@ fn some(
 
 fn messages(tx: &mut Tx<'_>, alert: &str, is_gone: &impl Fn(&str) -> bool) -> Result<bool, Error> {
     let prefix = ids::pair(alert, b"");
-    let of_alert = Range::prefix(&prefix);
-    let rows = tx.scan(
-        Table::MessagesByAlert,
-        &of_alert,
-        Direction::Forward,
-        MESSAGES_MAX,
-    )?;
+    let mut range = Range::prefix(&prefix);
     let mut is_changed = false;
-    for (key, _) in rows {
-        let id = key.get(prefix.len()..).unwrap_or_default();
-        let Some(body) = tx.get(Table::Bodies, id)? else {
-            continue;
-        };
-        if let Some(body) = without(&body, is_gone) {
-            tx.put(Table::Bodies, id, body);
-            is_changed = true;
+    loop {
+        let rows = tx.scan(Table::MessagesByAlert, &range, Direction::Forward, MESSAGES)?;
+        for (key, _) in &rows {
+            let id = key.get(prefix.len()..).unwrap_or_default();
+            let Some(body) = tx.get(Table::Bodies, id)? else {
+                continue;
+            };
+            if let Some(body) = without(&body, is_gone) {
+                tx.put(Table::Bodies, id, body);
+                is_changed = true;
+            }
+        }
+        match rows.last() {
+            Some((key, _)) if rows.len() == MESSAGES => range = range.after(key),
+            _ => return Ok(is_changed),
         }
     }
-    Ok(is_changed)
 }
 
 /// The body of a message without these samples; `None` where it has none of them.

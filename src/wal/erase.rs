@@ -7,12 +7,13 @@
 use std::fs;
 use std::time::Duration;
 
-use super::Error;
+use super::cipher::key_of;
 use super::pack::{Packer, Unpacker};
-use super::receipts::{Rewritten, hex};
+use super::receipts::Rewritten;
 use super::segment::{self, Entry, Table};
 use super::state::{Segment, Shared, held};
-use crate::model::{Offset, sha256};
+use super::{Erased, Error};
+use crate::model::{Offset, hex, sha256};
 
 /// How long the writer may take to close a segment.
 const ROLL_MAX: Duration = Duration::from_secs(10);
@@ -23,6 +24,7 @@ struct Anew {
     bytes: Vec<u8>,
     table: Table,
     row: Rewritten,
+    unreadable: u64,
 }
 
 impl Shared {
@@ -31,12 +33,12 @@ impl Shared {
         &self,
         offsets: &[Offset],
         mut vouch: impl FnMut(Rewritten) -> Result<(), Error>,
-    ) -> Result<u64, Error> {
+    ) -> Result<Erased, Error> {
+        let mut erased = Erased::default();
         let Some(last) = offsets.last() else {
-            return Ok(0);
+            return Ok(erased);
         };
         self.close_behind(*last)?;
-        let mut erased = 0;
         let mut rest = offsets;
         while let Some(next) = rest.first() {
             let Some(segment) = self.closed_with(*next) else {
@@ -48,9 +50,13 @@ impl Shared {
             };
             let until = rest.partition_point(|at| at.0 < segment.end).max(1);
             let (here, behind) = rest.split_at_checked(until).unwrap_or((rest, &[]));
-            erased += self.erase_in(&segment, here, &mut vouch)?;
+            let done = self.erase_in(&segment, here, &mut vouch)?;
+            erased.events += done.events;
+            erased.unreadable += done.unreadable;
             rest = behind;
         }
+        // Also of files that an attempt before has replaced.
+        self.disk.sync_dir(&self.dir)?;
         Ok(erased)
     }
 
@@ -87,21 +93,24 @@ impl Shared {
         segment: &Segment,
         offsets: &[Offset],
         vouch: &mut impl FnMut(Rewritten) -> Result<(), Error>,
-    ) -> Result<u64, Error> {
+    ) -> Result<Erased, Error> {
         let _alone = held(&self.deleting);
         if self.closed_with(Offset(segment.first)).is_none() {
-            return Ok(0);
+            return Ok(Erased::default());
         }
         if self.is_held() {
             return Err(Error::Held);
         }
-        let Some(anew) = self.anew(segment, offsets)? else {
-            return Ok(0);
+        let anew = self.anew(segment, offsets)?;
+        let erased = Erased {
+            events: anew.row.events,
+            unreadable: anew.unreadable,
         };
-        let events = anew.row.events;
-        vouch(anew.row.clone())?;
-        self.swap(segment, &anew)?;
-        Ok(events)
+        if erased.events > 0 {
+            vouch(anew.row.clone())?;
+            self.swap(segment, &anew)?;
+        }
+        Ok(erased)
     }
 
     /// Puts the new bytes in place. The places of frames and the frames change together for whoever opens them.
@@ -123,24 +132,19 @@ impl Shared {
         held(&self.frames).forget(&range);
         held(&self.tables).forget(&range);
         drop(swap);
-        self.disk.sync_dir(&self.dir)?;
         self.announce();
         Ok(())
     }
 
-    /// The bytes of a segment without the events; `None` where it holds none of them.
-    fn anew(&self, segment: &Segment, offsets: &[Offset]) -> Result<Option<Anew>, Error> {
+    /// The bytes of a segment without the events.
+    fn anew(&self, segment: &Segment, offsets: &[Offset]) -> Result<Anew, Error> {
         let bytes = fs::read(segment::path(&self.dir, segment.first))?;
         let scan = segment::scan(&bytes, segment.first, Some(segment.end));
         let mut packer = Packer::new(self.options.zstd_level);
-        // As its other frames are.
-        if let Some(key @ 1..) = segment::key(&self.dir, segment.first)? {
-            packer.seal_with(&self.cipher, key);
-        }
         let mut unpacker = Unpacker::new(self.cipher.clone());
         let mut out = Vec::with_capacity(bytes.len());
         let mut entries = Vec::with_capacity(scan.table.entries.len());
-        let (mut position, mut events) = (0, 0);
+        let (mut position, mut events, mut readable) = (0, 0, 0);
         for entry in &scan.table.entries {
             let at = usize::try_from(entry.position).unwrap_or(usize::MAX);
             let Some((header, frame)) = bytes.get(at..).and_then(super::frame::whole) else {
@@ -152,28 +156,26 @@ impl Shared {
                 first: entry.first,
                 position: size(out.len()),
             });
-            let is_here = |at: &&Offset| (header.first..header.end()).contains(&at.0);
-            let start = offsets.partition_point(|at| at.0 < header.first);
-            let here: Vec<Offset> = offsets
-                .iter()
-                .skip(start)
-                .take_while(is_here)
-                .copied()
-                .collect();
+            let here = within(offsets, header.first..header.end());
             let unpacked = (!here.is_empty()).then(|| unpacker.unpack(frame)).flatten();
-            let count = unpacked.as_ref().map_or(0, |frame| {
-                here.iter()
-                    .filter(|at| frame.record(**at).is_some())
-                    .count()
-            });
-            match unpacked {
-                Some(before) if count > 0 => {
-                    let rest = before.without(|at| here.binary_search(&at).is_ok());
-                    packer.pack_erased(&rest, header.prev, header.link(frame), &mut out)?;
-                    events += size(count);
-                }
-                _ => out.extend_from_slice(frame),
+            let Some(before) = unpacked else {
+                out.extend_from_slice(frame);
+                continue;
+            };
+            readable += size(here.len());
+            let is_there = |at: &&Offset| before.record(**at).is_some();
+            let count = here.iter().filter(is_there).count();
+            if count == 0 {
+                out.extend_from_slice(frame);
+                continue;
             }
+            let rest = before.without(|at| here.binary_search(&at).is_ok());
+            // Sealed as it was, with the same key.
+            let payload = frame.get(header.bytes()..).unwrap_or_default();
+            let key = header.is_sealed().then(|| key_of(payload)).flatten();
+            packer.seal_with(&self.cipher, key);
+            packer.pack_erased(&rest, header.prev, header.link(frame), &mut out)?;
+            events += size(count);
         }
         // Damage behind the last good frame stays; what was never acknowledged does not.
         if scan.table.end < segment.end {
@@ -191,12 +193,20 @@ impl Shared {
             entries,
             ..scan.table
         };
-        Ok((events > 0).then_some(Anew {
+        Ok(Anew {
             bytes: out,
             table,
             row,
-        }))
+            unreadable: size(offsets.len()).saturating_sub(readable),
+        })
     }
+}
+
+/// The offsets of a range, out of ascending ones.
+fn within(offsets: &[Offset], range: std::ops::Range<u64>) -> &[Offset] {
+    let start = offsets.partition_point(|at| at.0 < range.start);
+    let end = offsets.partition_point(|at| at.0 < range.end);
+    offsets.get(start..end).unwrap_or_default()
 }
 
 fn size(bytes: usize) -> u64 {

@@ -59,7 +59,7 @@ pub use raw::{Link, RawFrame, SegmentHead};
 pub use reader::Reader;
 pub use receipts::{
     InBackup, KEY as RECEIPT_KEY, Progress, RECEIPTS_MAX, RETENTION, Receipt, Receipts, Rewritten,
-    receipt_files,
+    check_receipts, receipt_files,
 };
 pub(crate) use receipts::{RECEIPTS, is_receipt_file};
 pub(crate) use recovery::FOLDER;
@@ -75,6 +75,9 @@ use crate::metrics::Metrics;
 use crate::model::{Offset, Timestamp};
 use crate::redact::Batch;
 use crate::tasks::Tasks;
+
+/// From when an event is received until it is written, at most, in nanoseconds.
+const WRITTEN_AFTER_MAX: i64 = 60_000_000_000;
 
 /// Settings of the log.
 #[derive(Clone, Debug, Deserialize)]
@@ -167,7 +170,7 @@ pub enum Error {
     #[error("log has version {0}, this build reads 1")]
     Version(u16),
     /// Files of the log are being copied and must stay as they are.
-    #[error("a backup is under way")]
+    #[error("a backup or an evidence pack is being made")]
     Held,
     /// A record is larger than a frame can be.
     #[error("record is too large for the log")]
@@ -183,6 +186,15 @@ pub struct LogFile {
     pub first: Offset,
     /// Its durable bytes.
     pub bytes: u64,
+}
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Events that were there.
+    pub events: u64,
+    /// Events in damaged places, which stay as they are.
+    pub unreadable: u64,
 }
 
 /// Where a batch was put.
@@ -315,16 +327,18 @@ impl Wal {
         (state.segments.iter().map(of).collect(), Offset(state.end))
     }
 
-    /// The events of the files that were written in a time, oldest first; neighbours too, as a file is kept whole.
+    /// The events of the files with what was received in a time, oldest first; neighbours too, as a file is kept whole.
     #[must_use]
     pub fn written_between(
         &self,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Vec<std::ops::Range<Offset>> {
+        // What was received waits a little until it is written.
+        let to = to.map(|to| to.0.saturating_add(WRITTEN_AFTER_MAX));
         let is_within = |segment: &&state::Segment| {
             from.is_none_or(|from| segment.written >= from.0)
-                && to.is_none_or(|to| segment.created <= to.0)
+                && to.is_none_or(|to| segment.created <= to)
         };
         let state = self.0.state();
         let segments = state.segments.iter().filter(is_within);
@@ -361,7 +375,7 @@ impl Wal {
     }
 
     /// Erases events, ascending, for good: segments that hold some are written anew, and `vouch` is told each of them before its
-    /// file is replaced. Returns how many there were; those that are gone already do not count. Blocks.
+    /// file is replaced. Those that are gone already do not count. Blocks.
     ///
     /// # Errors
     /// [`Error::Held`] while a backup copies the log; what was done by then is done, and doing it again does the rest.
@@ -369,7 +383,7 @@ impl Wal {
         &self,
         offsets: &[Offset],
         vouch: impl FnMut(Rewritten) -> Result<(), Error>,
-    ) -> Result<u64, Error> {
+    ) -> Result<Erased, Error> {
         self.0.erase(offsets, vouch)
     }
 

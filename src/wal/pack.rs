@@ -82,9 +82,9 @@ impl Packer {
         }
     }
 
-    /// Seals what it packs with this key.
-    pub(super) fn seal_with(&mut self, cipher: &Option<Arc<Cipher>>, key: u32) {
-        self.seal = cipher.clone().map(|cipher| (cipher, key));
+    /// Seals what it packs with this key, or not at all.
+    pub(super) fn seal_with(&mut self, cipher: &Option<Arc<Cipher>>, key: Option<u32>) {
+        self.seal = cipher.clone().zip(key);
     }
 
     /// Puts the frame behind `to`; returns its link.
@@ -246,7 +246,7 @@ mod tests {
         let secret = b"a text that stands here and nowhere else".repeat(40);
         let (frame, _) = packed(&[&secret, b"short"]);
         let mut packer = Packer::new(1);
-        packer.seal_with(&ours, ours.as_ref().unwrap().current());
+        packer.seal_with(&ours, Some(ours.as_ref().unwrap().current()));
         let mut bytes = Vec::new();
         packer.pack(&frame, [0xAB; 32], &mut bytes).unwrap();
         assert!(memchr::memmem::find(&bytes, b"nowhere").is_none());
@@ -261,7 +261,7 @@ mod tests {
         moved[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
         assert!(whole(&moved).is_some() && Unpacker::new(ours).unpack(&moved).is_none());
         // Without its key nothing is written at all.
-        packer.seal_with(&other, 7);
+        packer.seal_with(&other, Some(7));
         let length = bytes.len();
         assert!(packer.pack(&frame, [0xAB; 32], &mut bytes).is_err());
         assert_eq!(bytes.len(), length);

@@ -21,6 +21,8 @@ pub struct Link {
     pub previous: Hash,
     /// What the next frame names: SHA-256 of all bytes of this frame; where events were erased out of it, of what it was.
     pub hash: Hash,
+    /// Whether events were erased out of it: what it is now, no link says.
+    pub is_erased: bool,
     /// Bytes of the records with their ends, unpacked.
     pub unpacked: u64,
 }
@@ -36,6 +38,7 @@ impl Link {
             written: Timestamp(header.written),
             previous: header.prev,
             hash: header.link(frame),
+            is_erased: header.was.is_some(),
             unpacked: u64::from(header.raw_len),
         })
     }

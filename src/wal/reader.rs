@@ -70,6 +70,8 @@ impl Shared {
     pub(super) fn frame_from(&self, from: Offset) -> Result<Option<Frame>, Error> {
         let mut offset = from.0;
         loop {
+            // What is found is what is read, and may be kept in memory.
+            let _stays = self.unswapped();
             let found = self.state().find(offset);
             let next = match found {
                 Found::Frame(frame) => return Ok(Some(frame.starting_at(from))),
@@ -98,7 +100,6 @@ impl Shared {
         spot: Spot,
         offset: u64,
     ) -> Result<Result<Frame, u64>, Error> {
-        let _stays = self.unswapped();
         if let Some(frame) = held(&self.frames).get(offset) {
             return Ok(Ok(frame));
         }
@@ -107,7 +108,6 @@ impl Shared {
     }
 
     fn load_closed(&self, segment: &Segment, offset: u64) -> Result<Result<Frame, u64>, Error> {
-        let _stays = self.unswapped();
         if let Some(frame) = held(&self.frames).get(offset) {
             return Ok(Ok(frame));
         }

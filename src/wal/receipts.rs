@@ -5,11 +5,11 @@
 //! for each event. The signature is Ed25519 over the receipt as JSON without whitespace, its members in the order
 //! of [`Receipt`], with an empty `signature`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::recovery::FOLDER;
 use super::state::held;
 use crate::files;
-use crate::model::{Offset, Timestamp};
+use crate::model::{Offset, Timestamp, hex, unhex};
 
 /// Below the folder of the log.
 pub(crate) const RECEIPTS: &str = "receipts";
@@ -105,6 +105,11 @@ pub struct Receipt {
     pub end: Offset,
     /// Files of the log that were written anew.
     pub segments: Vec<Rewritten>,
+    /// Events of these in places of the log that are damaged: their bytes cannot be told apart and stay.
+    pub unreadable: u64,
+    /// Why it does not go on at the moment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
     /// Alerts that lost samples.
     pub alerts: u64,
     /// Backups made here before that hold some of the events; who keeps them must delete them.
@@ -131,6 +136,8 @@ impl Receipt {
             first: Offset(0),
             end: Offset(0),
             segments: Vec::new(),
+            unreadable: 0,
+            problem: None,
             alerts: 0,
             backups: Vec::new(),
             public_key: String::new(),
@@ -168,6 +175,7 @@ pub struct Receipts {
     key: Ed25519KeyPair,
     /// Ids of erasures that are not finished, the oldest first.
     under_way: Mutex<VecDeque<String>>,
+    deciding: Mutex<()>,
 }
 
 impl Receipts {
@@ -188,6 +196,9 @@ impl Receipts {
         let mut under_way = VecDeque::new();
         for id in ids(&dir, "offsets")? {
             match dir.join(format!("{id}.json")).exists() {
+                true if read(&dir.join(format!("{id}.json"))).is_err() => {
+                    tracing::error!(id, "an erasure cannot go on: its receipt cannot be read");
+                }
                 true => under_way.push_back(id),
                 // Not promised to anybody yet.
                 false => fs::remove_file(dir.join(format!("{id}.offsets")))?,
@@ -198,6 +209,7 @@ impl Receipts {
             dir,
             key,
             under_way,
+            deciding: Mutex::new(()),
         })
     }
 
@@ -208,15 +220,50 @@ impl Receipts {
     pub fn begin(&self, mut receipt: Receipt, offsets: &[Offset]) -> io::Result<Receipt> {
         let bytes: Vec<u8> = offsets.iter().flat_map(|at| at.0.to_le_bytes()).collect();
         files::replace(&self.path(&receipt.id, "offsets"), &bytes)?;
-        self.save(&mut receipt)?;
+        if let Err(error) = self.save(&mut receipt) {
+            // What was refused must not begin with the next start.
+            for end in ["json", "offsets"] {
+                let _gone = fs::remove_file(self.path(&receipt.id, end)).is_ok();
+            }
+            return Err(error);
+        }
         held(&self.under_way).push_back(receipt.id.clone());
         Ok(receipt)
     }
 
-    /// The oldest erasure that is not finished.
+    /// The erasure that is next, of those that are not finished.
     #[must_use]
     pub fn under_way(&self) -> Option<String> {
         held(&self.under_way).front().cloned()
+    }
+
+    /// The receipts of all that are not finished.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn all_under_way(&self) -> io::Result<Vec<Receipt>> {
+        let ids = held(&self.under_way).clone();
+        let receipts = ids.iter().map(|id| self.get(id));
+        receipts.filter_map(Result::transpose).collect()
+    }
+
+    /// Lets the others go before one that cannot go on now, and says in its receipt why.
+    pub fn postpone(&self, id: &str, problem: String) {
+        let mut under_way = held(&self.under_way);
+        if under_way.front().is_some_and(|first| first == id) {
+            under_way.rotate_left(1);
+        }
+        drop(under_way);
+        if let Ok(Some(mut receipt)) = self.get(id) {
+            receipt.problem = Some(problem);
+            // The receipt is right without it.
+            let _told = self.save(&mut receipt).is_ok();
+        }
+    }
+
+    /// Held by whoever decides what is kept or erased, until that is written down.
+    pub fn decide(&self) -> MutexGuard<'_, ()> {
+        held(&self.deciding)
     }
 
     /// Signs a receipt and puts it in place of what it was.
@@ -252,6 +299,7 @@ impl Receipts {
     /// Where files cannot be written.
     pub fn finish(&self, receipt: &mut Receipt, now: Timestamp) -> io::Result<()> {
         (receipt.state, receipt.finished_at) = (Progress::Done, Some(now));
+        receipt.problem = None;
         self.save(receipt)?;
         match fs::remove_file(self.path(&receipt.id, "offsets")) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -385,30 +433,58 @@ fn is_id(id: &str) -> bool {
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// What the signed receipts of a data directory say that its rewritten segments hold: first event to SHA-256 in hex. By
-/// the key of the directory; by the key each names where that is not there.
-pub(super) fn vouched(data: &Path) -> BTreeMap<u64, String> {
+/// What is wrong with the receipts of a data directory, below it, and whether the key that signs them is there: without it each
+/// is taken by the key that it names.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn check_receipts(data: &Path) -> io::Result<(Vec<String>, bool)> {
     let key = key_of(data).ok();
     let key = key.map(|key| hex(key.public_key().as_ref()));
-    let receipts = list(&folder(data)).unwrap_or_default().into_iter();
-    receipts
-        .filter(|receipt| receipt.is_signed(key.as_deref()))
-        .flat_map(|receipt| receipt.segments)
-        .map(|row| (row.segment.0, row.after))
-        .collect()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    pairs
+    let mut wrong = Vec::new();
+    for name in receipt_files(data)?
         .iter()
-        .map(|[high, low]| u8::try_from(digit(high)? * 16 + digit(low)?).ok())
-        .collect()
+        .filter(|name| name.ends_with(".json"))
+    {
+        let what = match read(&data.join(name)) {
+            Err(_) => "it cannot be read",
+            Ok(receipt) if !receipt.is_signed(key.as_deref()) => "its signature is wrong",
+            Ok(_) => continue,
+        };
+        wrong.push(format!("{name}: {what}"));
+    }
+    Ok((wrong, key.is_some()))
+}
+
+/// What the signed receipts of a data directory say that its rewritten segments hold: first event to SHA-256 in hex. By
+/// the key of the directory; by the key each names where that is not there.
+///
+/// A segment that was written anew more than once has a row in each receipt, from what it was to what it became; what it is
+/// stands at the end of that chain. While an erasure is under way its last file may not be replaced yet.
+pub(super) fn vouched(data: &Path) -> BTreeMap<u64, BTreeSet<String>> {
+    let key = key_of(data).ok();
+    let key = key.map(|key| hex(key.public_key().as_ref()));
+    let mut receipts = list(&folder(data)).unwrap_or_default();
+    receipts.retain(|receipt| receipt.is_signed(key.as_deref()));
+    let rows = || receipts.iter().flat_map(|receipt| &receipt.segments);
+    let replaced: BTreeSet<(u64, &str)> = rows()
+        .map(|row| (row.segment.0, row.before.as_str()))
+        .collect();
+    let mut vouched: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    for row in rows().filter(|row| !replaced.contains(&(row.segment.0, row.after.as_str()))) {
+        vouched
+            .entry(row.segment.0)
+            .or_default()
+            .insert(row.after.clone());
+    }
+    let open = receipts
+        .iter()
+        .filter(|receipt| receipt.state == Progress::UnderWay);
+    for row in open.flat_map(|receipt| &receipt.segments) {
+        vouched
+            .entry(row.segment.0)
+            .or_default()
+            .insert(row.before.clone());
+    }
+    vouched
 }

@@ -135,7 +135,7 @@ fn writer(
         return Err(Error::Closed);
     };
     let mut packer = Packer::new(options.zstd_level);
-    packer.seal_with(cipher, current(cipher));
+    packer.seal_with(cipher, Some(current(cipher)));
     Ok(Writer {
         handle: Arc::new(Disk::open(&segment::path(dir, last.first))?),
         position: last.bytes,

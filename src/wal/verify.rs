@@ -6,7 +6,7 @@
 //! anew: for that, keep the head hash (`Report::head`) elsewhere. A log without its oldest segments
 //! is what retention leaves, and sound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::ops::Range;
 use std::path::Path;
@@ -17,10 +17,10 @@ use super::Error;
 use super::frame::{self, Hash};
 use super::gaps::Gaps;
 use super::pack::unpack;
-use super::receipts::{hex, vouched};
+use super::receipts::vouched;
 use super::recovery::{FOLDER, LOCK};
 use super::segment::{self, Header, Read};
-use crate::model::{Offset, sha256};
+use crate::model::{Offset, hex, sha256};
 
 /// More damaged places than this are counted, not listed.
 const DAMAGE_MAX: usize = 1000;
@@ -40,7 +40,7 @@ pub enum Kind {
     /// The last bytes of the log are no frame: torn by a crash (the next start cuts them), or
     /// changed.
     Tail,
-    /// Events look erased, and no signed receipt says that the file is what is left.
+    /// The file is not what signed receipts of erasures say it is: events look erased without one, or are back.
     Unvouched,
 }
 
@@ -109,7 +109,7 @@ struct Walk<'a> {
     report: Report,
     data: &'a Path,
     /// SHA-256 of the segments that were written anew.
-    vouched: BTreeMap<u64, String>,
+    vouched: BTreeMap<u64, BTreeSet<String>>,
     gaps: Gaps,
     /// Hash that the next frame must name; unknown behind damage.
     chain: Option<Hash>,
@@ -151,7 +151,7 @@ pub fn verify(data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Report,
     }
     walk.report.end = Offset(walk.expected);
     let head = walk.chain.unwrap_or_default();
-    walk.report.head = head.iter().map(|byte| format!("{byte:02x}")).collect();
+    walk.report.head = hex(&head);
     Ok(walk.report)
 }
 
@@ -201,7 +201,8 @@ impl Walk<'_> {
             self.before = (name, size(at), events);
             position = at + frame.len();
         }
-        if is_erased {
+        // Also one that looks as if nothing was erased: it may have been put back.
+        if is_erased || self.vouched.contains_key(&name) {
             self.erased(name, &hex(&sha256(bytes)));
         }
         self.tail(name, position, bytes.len(), upto);
@@ -234,8 +235,8 @@ impl Walk<'_> {
 
     /// Whether a signed receipt vouches for a segment out of which events were erased.
     fn erased(&mut self, name: u64, sum: &str) {
-        let is_vouched =
-            |vouched: &BTreeMap<u64, String>| vouched.get(&name).is_some_and(|is| is == sum);
+        type Sums = BTreeMap<u64, BTreeSet<String>>;
+        let is_vouched = |vouched: &Sums| vouched.get(&name).is_some_and(|sums| sums.contains(sum));
         if !is_vouched(&self.vouched) {
             // A running server may have erased some since.
             self.vouched = vouched(self.data);
