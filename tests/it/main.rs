@@ -15,6 +15,7 @@ mod durability;
 mod erase;
 mod evidence;
 mod flow;
+mod formats;
 mod harness;
 mod hostile;
 mod investigation;
