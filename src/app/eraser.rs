@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +111,23 @@ impl Eraser {
         has_more
     }
 
+    /// What legal holds keep, in order and without overlap.
+    fn kept(&self) -> Result<Vec<Range<Offset>>, Error> {
+        let holds = self.store.legal_holds()?.into_iter();
+        let mut ranges: Vec<_> = holds
+            .flat_map(|hold| self.wal.written_between(hold.from, hold.to))
+            .collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut kept: Vec<Range<Offset>> = Vec::new();
+        for range in ranges {
+            match kept.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => kept.push(range),
+            }
+        }
+        Ok(kept)
+    }
+
     /// Whether events were found.
     fn expire_source(&self, source: &str, days: NonZeroU32) -> Result<bool, Error> {
         let Some(query) = Query::equals(Field::EventProvider, source) else {
@@ -124,17 +142,13 @@ impl Eraser {
         if self.receipts.count()? >= RECEIPTS_MAX {
             return Err(Error::Receipts);
         }
-        let kept = self.store.legal_holds()?.into_iter();
-        let mut kept: Vec<_> = kept
-            .flat_map(|hold| self.wal.written_between(hold.from, hold.to))
-            .collect();
-        kept.sort_unstable_by_key(|range| range.start);
+        let kept = self.kept()?;
         // Nor goes what the rules have not read.
         let read = self.detector.saved();
         let is_wanted = |offset: Offset| {
             let behind = kept.partition_point(|range| range.start <= offset);
-            let before = kept.get(..behind).unwrap_or_default();
-            offset < read && !before.iter().any(|range| range.contains(&offset))
+            let last = behind.checked_sub(1).and_then(|at| kept.get(at));
+            offset < read && last.is_none_or(|range| range.end <= offset)
         };
         let searcher = self.index.searcher();
         let to = Some(Timestamp(until));

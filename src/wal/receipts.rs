@@ -254,7 +254,9 @@ impl Receipts {
             under_way.rotate_left(1);
         }
         drop(under_way);
-        if let Ok(Some(mut receipt)) = self.get(id) {
+        if let Ok(Some(mut receipt)) = self.get(id)
+            && receipt.problem.as_ref() != Some(&problem)
+        {
             receipt.problem = Some(problem);
             // The receipt is right without it.
             let _told = self.save(&mut receipt).is_ok();

@@ -1,31 +1,12 @@
 //! Backups of running and stopped servers, and what becomes of them.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::harness::{BIN, Server, create_key};
-
-fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
-    let mut command = Command::new(BIN);
-    if let Some(server) = server {
-        command.env("WARDLINE_URL", format!("http://{}", server.address));
-        command.env("WARDLINE_KEY", &server.key);
-    }
-    command.args(arguments).output().unwrap()
-}
-
-fn said(output: &Output, exit: i32) -> Value {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(exit), "{errors}");
-    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use crate::harness::{BIN, Server, create_key, run, said, text};
 
 /// The server of a directory, with a key that it knows already.
 fn serve(data: &Path, key: &str) -> Server {

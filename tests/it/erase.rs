@@ -1,30 +1,8 @@
 //! Events that are erased for good, and those that must not be.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
 
-use crate::harness::{BIN, Server, eventually};
-
-fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
-    let mut command = Command::new(BIN);
-    if let Some(server) = server {
-        command.env("WARDLINE_URL", format!("http://{}", server.address));
-        command.env("WARDLINE_KEY", &server.key);
-    }
-    command.args(arguments).output().unwrap()
-}
-
-fn said(output: &Output, exit: i32) -> Value {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(exit), "{errors}");
-    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use crate::harness::{Server, eventually, run, said, text};
 
 /// Tries to read the objects of others: enough of it raises an alert.
 fn attack(user: &str) -> String {

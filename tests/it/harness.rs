@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -226,6 +226,27 @@ impl Drop for Server {
         let _already_gone = self.child.kill().is_err();
         let _reaped = self.child.wait().is_err();
     }
+}
+
+/// A command, against a server where there is one.
+pub(crate) fn run(server: Option<&Server>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(BIN);
+    if let Some(server) = server {
+        command.env("WARDLINE_URL", format!("http://{}", server.address));
+        command.env("WARDLINE_KEY", &server.key);
+    }
+    command.args(arguments).output().unwrap()
+}
+
+/// What a command said as JSON; it must have ended so.
+pub(crate) fn said(output: &Output, exit: i32) -> Value {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(exit), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {

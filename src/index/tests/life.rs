@@ -5,13 +5,9 @@ use std::time::Duration;
 
 use super::super::segment::{META, SCHEMA_VERSION};
 use super::super::{Options, SearchRequest, Sort};
-use super::{Lab, event, offsets, small};
+use super::{Lab, events, offsets, small};
 use crate::clock::Stopwatch;
 use crate::model::Offset;
-
-fn events(range: std::ops::Range<u64>) -> Vec<crate::model::Event<'static>> {
-    range.map(event).collect()
-}
 
 fn all_desc(end: u64) -> Vec<u64> {
     (0..end).rev().collect()

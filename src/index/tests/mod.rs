@@ -171,3 +171,8 @@ pub(super) fn event(at: u64) -> Event<'static> {
     event.push_str(Field::UrlPath, format!("/v1/orders/ord_{at:05}"));
     event
 }
+
+/// [`event`] for each number.
+pub(super) fn events(range: std::ops::Range<u64>) -> Vec<Event<'static>> {
+    range.map(event).collect()
+}

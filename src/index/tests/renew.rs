@@ -3,12 +3,8 @@
 use std::fs;
 
 use super::super::{Options, Sort, agreement};
-use super::{Lab, event, small};
+use super::{Lab, events, small};
 use crate::model::Offset;
-
-fn events(range: std::ops::Range<u64>) -> Vec<crate::model::Event<'static>> {
-    range.map(event).collect()
-}
 
 /// Erases events from log and index.
 fn erase(lab: &Lab, numbers: &[u64]) {
